@@ -1,5 +1,9 @@
 // Package disk is what the local store needs of a filesystem, so that tests can replace it by one that forgets
 // everything not synced (package simdisk) and crash at every write.
+//
+// What is durable: the bytes and the size of a file after its Datasync; its name after SyncDir of the directory that
+// holds it; a directory after SyncDir of its parent. Neither implies the other. Everything else may be lost or half
+// there after a crash, in any order.
 package disk
 
 import (
@@ -16,7 +20,7 @@ type File interface {
 	io.WriterAt
 	io.Closer
 	// Allocate reserves the range without changing what it reads as; the file's size grows to cover it. Best effort on
-	// filesystems without fallocate, but ErrFull is always honest.
+	// filesystems without fallocate, but ErrFull is always honest. Not concurrent with writes behind the end of the file.
 	Allocate(offset, length int64) error
 	Truncate(size int64) error
 	// Datasync makes content and size durable (fdatasync(2)). After an error the file must be abandoned: what the
@@ -34,7 +38,8 @@ const (
 	Create             // must not exist; read and write, mode 0600
 )
 
-// FS is one directory tree. Paths are relative to it, slash-separated, and never leave it.
+// FS is one directory tree. Paths are relative to it, slash-separated, and never leave it; "." is the tree itself.
+// Safe for concurrent use.
 type FS interface {
 	Open(path string, how Flag) (File, error) // errors match fs.ErrNotExist, fs.ErrExist, ErrFull
 	Mkdir(path string) error                  // mode 0700; existing is no error
