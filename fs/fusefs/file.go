@@ -1,0 +1,86 @@
+package fusefs
+
+import (
+	"context"
+
+	"dfsmount/fs"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// maxCopy bounds what one COPY_FILE_RANGE does: its answer counts in 32 bits, and the caller asks again for the rest.
+const maxCopy = 1 << 30
+
+// inPlace is the answer to a READ that was read straight into the reply. It is not fuse.ReadResultData, because that one makes the library
+// copy the bytes once more, onto themselves.
+type inPlace []byte
+
+func (p inPlace) Bytes([]byte) ([]byte, fuse.Status) { return p, fuse.OK }
+func (p inPlace) Size() int                          { return len(p) }
+func (p inPlace) Done()                              {}
+
+// Read fills buf, which is part of the reply. It arrives for files opened write-only as well: the kernel completes partial pages.
+func (a *adapter) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	ctx := &fuse.Context{Caller: in.Caller, Cancel: cancel}
+	n, err := a.fs.Read(ctx, fs.InodeID(in.NodeId), buf, int64(in.Offset))
+	if err != nil {
+		return nil, a.readStatus(ctx, in.NodeId, err)
+	}
+	return inPlace(buf[:n]), fuse.OK
+}
+
+// Write accepts data. With the writeback cache it comes from a kernel thread, in any order, also after the last close and after unlink;
+// an O_APPEND write already has the offset the kernel chose.
+func (a *adapter) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+	if a.refuse() {
+		return 0, fuse.EROFS
+	}
+	n, err := a.fs.Write(fs.InodeID(in.NodeId), data, int64(in.Offset), in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0)
+	return uint32(n), a.status("write", in.NodeId, err)
+}
+
+// Fsync returns when the file is durable. No interrupt ends it.
+func (a *adapter) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
+	return a.fsync("fsync", in)
+}
+
+// FsyncDir is Fsync for a directory.
+func (a *adapter) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
+	return a.fsync("fsyncdir", in)
+}
+
+// fsyncDataOnly is FUSE_FSYNC_FDATASYNC of the protocol.
+const fsyncDataOnly = 1
+
+func (a *adapter) fsync(op string, in *fuse.FsyncIn) fuse.Status {
+	err := a.fs.Fsync(context.Background(), fs.InodeID(in.NodeId), in.FsyncFlags&fsyncDataOnly != 0)
+	return a.status(op, in.NodeId, err)
+}
+
+// Fallocate reserves, punches or zeroes a range.
+func (a *adapter) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
+	if a.refuse() {
+		return fuse.EROFS
+	}
+	return a.status("fallocate", in.NodeId, a.fs.Fallocate(fs.InodeID(in.NodeId), in.Mode, int64(in.Offset), int64(in.Length)))
+}
+
+// Lseek finds data and holes; all other seeking is the kernel's.
+func (a *adapter) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
+	off, err := a.fs.Seek(fs.InodeID(in.NodeId), int64(in.Offset), int(in.Whence))
+	if err != nil {
+		return a.status("lseek", in.NodeId, err)
+	}
+	out.Offset = uint64(off)
+	return fuse.OK
+}
+
+// CopyFileRange copies by sharing.
+func (a *adapter) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) (uint32, fuse.Status) {
+	if a.refuse() {
+		return 0, fuse.EROFS
+	}
+	length := min(in.Len, maxCopy)
+	n, err := a.fs.CopyRange(fs.InodeID(in.NodeId), int64(in.OffIn), fs.InodeID(in.NodeIdOut), int64(in.OffOut), int64(length))
+	return uint32(n), a.status("copy_file_range", in.NodeIdOut, err)
+}

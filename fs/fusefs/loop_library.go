@@ -1,0 +1,32 @@
+package fusefs
+
+import (
+	"fmt"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// libraryLoop is go-fuse's server on a descriptor that is mounted already.
+type libraryLoop struct {
+	fd      int
+	adapter *adapter
+	opts    *fuse.MountOptions
+	server  *fuse.Server
+}
+
+func newLibraryLoop(fd int, a *adapter, o Options) (loop, error) {
+	return &libraryLoop{fd: fd, adapter: a, opts: o.protocol(a.acl)}, nil
+}
+
+// init hands over the descriptor by the path that the library knows for mounts made by a parent process. It must not try to wait for
+// the mount (WaitMount): that touches it.
+func (l *libraryLoop) init() error {
+	var err error
+	l.server, err = fuse.NewServer(l.adapter, fmt.Sprintf("/dev/fd/%d", l.fd), l.opts)
+	return err
+}
+
+func (l *libraryLoop) serve() error {
+	l.server.Serve()
+	return nil
+}

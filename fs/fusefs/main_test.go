@@ -1,0 +1,98 @@
+package fusefs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"dfsmount/internal/testenv"
+)
+
+// errFault is a fault, not an answer.
+var errFault = errors.New("the disk says no")
+
+func TestMain(m *testing.M) {
+	if role := testenv.Role(); role != nil {
+		os.Exit(role.Run(serveRAM))
+	}
+	os.Exit(m.Run())
+}
+
+// serveRAM mounts a ramFS: args are the directory and options.
+func serveRAM(c *testenv.Child) (*testenv.Live, error) {
+	if err := Prepare(); err != nil {
+		return nil, err
+	}
+	ram := newRAMFS()
+	s, err := mount(ram, c.Args[0], childOptions(c.Args[1:]))
+	if err != nil {
+		return nil, err
+	}
+	return &testenv.Live{
+		Serve:  s.Serve,
+		Detach: func() error { return Unmount(s.Dir(), true) },
+		Answer: func(q string) string { return answerRAM(ram, s, q) },
+	}, nil
+}
+
+func childOptions(args []string) Options {
+	o := Options{FSName: "/var/lib/a volume, with\\signs"}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		switch key {
+		case "loop":
+			o.Loop = value
+		case "writethrough":
+			o.WriteThrough = true
+		case "ro":
+			o.ReadOnly = true
+		case "dev":
+			o.Dev = true
+		case "nopoll":
+			o.NoPoll = true
+		case "debug":
+			o.Debug = true
+		case "owner":
+			o.OwnerOnly = true
+		default:
+			panic("unknown option of a test mount: " + arg)
+		}
+	}
+	return o
+}
+
+func answerRAM(ram *ramFS, s *Server, question string) string {
+	switch question {
+	case "refs":
+		return strconv.FormatUint(ram.refs(), 10)
+	case "inodes":
+		return strconv.Itoa(ram.count())
+	case "synced":
+		ram.mu.Lock()
+		defer ram.mu.Unlock()
+		return strconv.Itoa(ram.synced)
+	case "release":
+		close(ram.block)
+		return "ok"
+	case "warnings":
+		return strings.Join(s.Warnings(), "; ")
+	}
+	return fmt.Sprintf("what is %q?", question)
+}
+
+// loops runs a test once with each serving loop.
+func loops(t *testing.T, test func(t *testing.T, loop string)) {
+	for _, loop := range []string{LoopLibrary} {
+		t.Run(loop, func(t *testing.T) { test(t, loop) })
+	}
+}
+
+func startRAM(t *testing.T, loop string, options ...string) *testenv.Mount {
+	t.Helper()
+	testenv.NeedFUSE(t)
+	dir := t.TempDir()
+	return testenv.StartMount(t, dir, "ram", append([]string{dir, "loop=" + loop}, options...)...)
+}

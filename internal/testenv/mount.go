@@ -1,0 +1,151 @@
+package testenv
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// mountLife bounds a mount's life, so that a test that hangs in it fails instead of hanging: when its process dies every operation ends.
+const mountLife = 5 * time.Minute
+
+// Mount is a filesystem on Dir that another process serves.
+type Mount struct {
+	Dir string
+
+	t      testing.TB
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	lines  *bufio.Scanner
+	exited chan struct{}
+	err    error // of the process; read after exited
+}
+
+// StartMount starts this test binary again as role, with args, and returns when it said that its mount on dir is live. The mount is gone, and the
+// process too, when the test ends.
+func StartMount(t testing.TB, dir, role string, args ...string) *Mount {
+	t.Helper()
+	m, err := TryMount(t, dir, role, args...)
+	if err != nil {
+		t.Fatalf("start mount: %v", err)
+	}
+	return m
+}
+
+// TryMount is StartMount for a test that expects the mount to fail.
+func TryMount(t testing.TB, dir, role string, args ...string) (*Mount, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), mountLife)
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), roleVar+"="+role, argsVar+"="+strings.Join(args, "\x1f"))
+	cmd.Stderr = os.Stderr
+	stdin, errIn := cmd.StdinPipe()
+	stdout, errOut := cmd.StdoutPipe()
+	if err := errors.Join(errIn, errOut, cmd.Start()); err != nil {
+		cancel()
+		return nil, err
+	}
+	m := &Mount{Dir: dir, t: t, cmd: cmd, stdin: stdin, lines: bufio.NewScanner(stdout), exited: make(chan struct{})}
+	line := m.readLine()
+	if line == "live" {
+		go m.reap(cancel)
+		t.Cleanup(m.cleanup)
+		return m, nil
+	}
+	m.reap(cancel)
+	return nil, errors.New(strings.TrimPrefix(line, "error "))
+}
+
+func (m *Mount) reap(cancel func()) {
+	m.err = m.cmd.Wait()
+	cancel()
+	close(m.exited)
+}
+
+func (m *Mount) readLine() string {
+	if m.lines.Scan() {
+		return m.lines.Text()
+	}
+	return "the process ended without a word"
+}
+
+// PID is that of the serving process.
+func (m *Mount) PID() int { return m.cmd.Process.Pid }
+
+// Ask sends one line to the serving process and returns its answer.
+func (m *Mount) Ask(question string) string {
+	m.t.Helper()
+	if _, err := io.WriteString(m.stdin, question+"\n"); err != nil {
+		m.t.Fatalf("ask the mount's process: %v", err)
+	}
+	answer, ok := strings.CutPrefix(m.readLine(), "answer ")
+	if !ok {
+		m.t.Fatalf("ask the mount's process %q: no answer", question)
+	}
+	return answer
+}
+
+// Kill ends the serving process as a crash would; the mount stays behind, dead.
+func (m *Mount) Kill() {
+	m.cmd.Process.Kill()
+	<-m.exited
+}
+
+// Wait returns when the serving process has ended, with its error.
+func (m *Mount) Wait() error {
+	<-m.exited
+	return m.err
+}
+
+// Unmount unmounts from here, as umount(8) would, and waits until the serving process has ended well.
+func (m *Mount) Unmount() {
+	m.t.Helper()
+	if err := unmount(m.Dir, false); err != nil {
+		m.t.Fatalf("unmount %s: %v", m.Dir, err)
+	}
+	if err := m.Wait(); err != nil {
+		m.t.Errorf("the process of mount %s: %v", m.Dir, err)
+	}
+}
+
+// cleanup leaves neither mount nor process behind, whatever the test did.
+func (m *Mount) cleanup() {
+	defer m.stdin.Close()
+	select {
+	case <-m.exited:
+		unmount(m.Dir, true) // a mount that died; if there is none, so much the better
+		return
+	default:
+	}
+	if unmount(m.Dir, false) != nil {
+		unmount(m.Dir, true)
+	}
+	select {
+	case <-m.exited:
+	case <-time.After(10 * time.Second): // something holds the detached mount open
+		m.t.Errorf("the process of mount %s did not end after unmounting", m.Dir)
+		m.Kill()
+	}
+}
+
+func unmount(dir string, lazy bool) error {
+	if os.Geteuid() == 0 {
+		flags := 0
+		if lazy {
+			flags = syscall.MNT_DETACH
+		}
+		return syscall.Unmount(dir, flags)
+	}
+	args := []string{"-u"}
+	if lazy {
+		args = append(args, "-z")
+	}
+	return exec.Command("fusermount3", append(args, "--", dir)...).Run()
+}
