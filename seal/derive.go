@@ -36,7 +36,7 @@ func NewSalt() Salt {
 }
 
 // Keys are all keys derived from one volume key. Safe for concurrent use. They last as long as the process: there is
-// no way to wipe them, since whoever seals in the background must never meet a key of zeros.
+// no way for others to wipe them, since whoever seals in the background must never meet a key of zeros.
 type Keys struct {
 	volume VolumeID
 	roots  *secret.Buffer // frames ‖ index ‖ header, keySize bytes each
@@ -81,6 +81,9 @@ const (
 func (k *Keys) useRoot(i int, f func(root []byte)) {
 	k.roots.Use(func(b []byte) { f(b[i*keySize : (i+1)*keySize]) })
 }
+
+// wipe is for keys that never left the function which derived them.
+func (k *Keys) wipe() { k.roots.Wipe() }
 
 // Volume returns the id of the volume these keys belong to.
 func (k *Keys) Volume() VolumeID { return k.volume }

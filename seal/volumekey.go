@@ -2,6 +2,7 @@ package seal
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"fmt"
 
 	"dfsmount/internal/secret"
@@ -40,6 +41,14 @@ func volumeKeyOf(raw []byte) *VolumeKey {
 	k.buf.Use(func(b []byte) { copy(b, raw) })
 	clear(raw)
 	return k
+}
+
+// equal compares in constant time.
+func (k *VolumeKey) equal(other *VolumeKey) (same bool) {
+	k.buf.Use(func(a []byte) {
+		other.buf.Use(func(b []byte) { same = subtle.ConstantTimeCompare(a, b) == 1 })
+	})
+	return same
 }
 
 // Protection is nil if the key is locked against swapping and kept out of core dumps, else what of it could not be
