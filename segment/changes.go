@@ -48,6 +48,13 @@ func appendChanges(b []byte, changes []Change) ([]byte, error) {
 // changeBound is the most bytes a change takes in appendChanges.
 func changeBound(key, value int) int64 { return int64(key) + int64(value) + 2 + 2 + 5 }
 
+func changesBound(changes []Change) (n int64) {
+	for _, c := range changes {
+		n += changeBound(len(c.Key), len(c.Value))
+	}
+	return n
+}
+
 func sharedPrefix(a, b []byte) int {
 	n := min(len(a), len(b))
 	for i := range n {

@@ -26,7 +26,10 @@ type Footer struct {
 }
 
 // footerBound is the most bytes a footer's plaintext takes: fixed fields, frames, changes.
-func footerBound(frames int, m *merger) int64 { return 160 + 6*int64(frames) + m.bound }
+func footerBound(frames int, changes int64) int64 { return 160 + 6*int64(frames) + changes }
+
+// tailBound is what a footer of so many bytes and the trailer take in a segment.
+func tailBound(footer int64) int64 { return FrameSize(int(footer)) + trailerSize }
 
 // appendFooter writes the plaintext of a footer, not compressed. Frames stand without gaps: their offsets follow.
 func appendFooter(b []byte, f *Footer) ([]byte, error) {

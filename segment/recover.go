@@ -220,6 +220,7 @@ func Resume(f disk.File, keys *seal.Keys, rec Recovered) (*Writer, error) {
 		w.merged.add(rec.Commits[i].Changes)
 		w.lastSeq = rec.Commits[i].Seq
 	}
+	w.changes = w.merged.bound
 	err := f.Truncate(rec.End)
 	if err == nil {
 		err = rewrite(f, min(rec.durable, rec.End), rec.End, rec.Header.Number)

@@ -2,8 +2,11 @@ package segment
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 )
+
+var errNotReadBack = errors.New("the footer read back is not the one written")
 
 // Seal writes the footer and trailer, truncates to the end, syncs, and reads the footer back before it returns. The caller fills Prev,
 // PrevEpoch, Checkpoint, Sealed; the writer fills the rest. No Append may run or follow. An error is kept, as that of
@@ -50,6 +53,8 @@ func (w *Writer) close() error {
 }
 
 func (w *Writer) seal(f Footer) (Sealed, error) {
+	w.committing.Lock()
+	defer w.committing.Unlock()
 	h := w.read.header
 	f.Frames, f.FirstSeq, f.LastSeq, f.Changes = w.frames, 0, w.lastSeq, w.merged.sorted()
 	if w.lastSeq >= h.FirstSeq {

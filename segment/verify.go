@@ -20,7 +20,10 @@ func Verify(src Source) (Header, error) {
 		}
 		off = f.End()
 		if f.Kind == KindFooter {
-			return h, s.trailer(f)
+			if err := s.trailer(f); err != nil {
+				return Header{}, err
+			}
+			return h, nil
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 
@@ -15,7 +14,11 @@ type Writer struct {
 	keys *seal.Keys
 	read *Reader
 
-	syncing sync.Mutex // one Sync at a time; taken before mu. NB: held during the disk's sync, never by readers
+	syncing sync.Mutex // one Sync at a time. NB: held during the disk's sync; readers do not take it
+
+	committing sync.Mutex // one AppendCommit at a time. NB: held while the commit is written; readers do not take it
+	merged     merger
+	lastSeq    uint64
 
 	mu       sync.Mutex
 	drained  sync.Cond // some inflight became 0
@@ -24,8 +27,7 @@ type Writer struct {
 	inflight [2]int    // Appends on their way: those that began before the last Sync, and after it, in turns
 	turn     int       // the inflight new Appends count in
 	frames   []FrameInfo
-	merged   merger
-	lastSeq  uint64
+	changes  int64 // the most bytes that the changes merged take in the footer
 	closed   bool  // takes no more frames
 	sealing  bool  // Seal was called
 	err      error // the first of a write or sync: kept for ever
@@ -70,12 +72,17 @@ func (w *Writer) Append(kind seal.Kind, plain []byte) (Location, error) {
 	if !knownKind(kind) || kind == KindCommit || kind == KindFooter {
 		return Location{}, w.wrap("append", fmt.Errorf("%s is not for Append", kindName(kind)))
 	}
-	return w.append(kind, plain, nil)
+	return w.append(kind, plain, 0)
 }
 
 // AppendCommit encodes, seals and writes c (c.Durable is filled in) and remembers its changes for the footer: their slices belong to
 // the writer until the segment is sealed and must not change. c.Seq must be the next of this segment.
 func (w *Writer) AppendCommit(c *Commit) error {
+	w.committing.Lock()
+	defer w.committing.Unlock()
+	if c.Seq != w.lastSeq+1 {
+		return w.wrap("append commit", fmt.Errorf("its number is %d, want %d", c.Seq, w.lastSeq+1))
+	}
 	w.mu.Lock()
 	c.Durable = uint32(w.durable)
 	w.mu.Unlock()
@@ -86,8 +93,15 @@ func (w *Writer) AppendCommit(c *Commit) error {
 		return w.wrap("append commit", err)
 	}
 	*buf = plain
-	_, err = w.append(KindCommit, plain, c)
-	return err
+	if _, err = w.append(KindCommit, plain, changesBound(c.Changes)); err != nil {
+		return err
+	}
+	w.lastSeq = c.Seq
+	w.merged.add(c.Changes) // not under mu: a large commit takes milliseconds
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changes = w.merged.bound
+	return nil
 }
 
 // commitGuess is about what a commit takes.
@@ -99,8 +113,9 @@ func commitGuess(c *Commit) int {
 	return n
 }
 
-func (w *Writer) append(kind seal.Kind, plain []byte, c *Commit) (Location, error) {
-	f, turn, err := w.take(kind, len(plain), c)
+// append writes a frame that adds so many bytes of changes to the footer.
+func (w *Writer) append(kind seal.Kind, plain []byte, changes int64) (Location, error) {
+	f, turn, err := w.take(kind, len(plain), changes)
 	if err != nil {
 		return Location{}, err
 	}
@@ -112,42 +127,32 @@ func (w *Writer) append(kind seal.Kind, plain []byte, c *Commit) (Location, erro
 }
 
 // take gives a frame its place, the next one, and counts it in.
-func (w *Writer) take(kind seal.Kind, n int, c *Commit) (f FrameInfo, turn int, err error) {
+func (w *Writer) take(kind seal.Kind, n int, changes int64) (f FrameInfo, turn int, err error) {
 	if n == 0 || n > MaxPlain {
 		return FrameInfo{}, 0, w.wrap("append", fmt.Errorf("a frame of %d bytes, want 1 to %d", n, MaxPlain))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.takesLocked(n, c); err != nil {
+	if err := w.takesLocked(n, changes); err != nil {
 		return FrameInfo{}, 0, err
 	}
 	f = FrameInfo{Kind: kind, Offset: uint32(w.end), Length: uint32(n)}
 	w.end = f.End()
 	w.frames = append(w.frames, f)
-	if c != nil {
-		w.lastSeq = c.Seq
-		w.merged.add(c.Changes)
-	}
+	w.changes += changes
 	w.inflight[w.turn]++
 	return f, w.turn, nil
 }
 
 // takesLocked refuses what the segment cannot take.
-func (w *Writer) takesLocked(n int, c *Commit) error {
-	need := FrameSize(n) + 6 // and a line in the footer
-	if c != nil {
-		for _, ch := range c.Changes {
-			need += changeBound(len(ch.Key), len(ch.Value))
-		}
-	}
+func (w *Writer) takesLocked(n int, changes int64) error {
+	footer := footerBound(len(w.frames)+1, w.changes+changes)
 	switch {
 	case w.err != nil:
 		return w.err
 	case w.closed:
 		return w.wrap("append", ErrSealed)
-	case c != nil && c.Seq != w.lastSeq+1:
-		return w.wrap("append commit", fmt.Errorf("its number is %d, want %d", c.Seq, w.lastSeq+1))
-	case w.end+w.footerSizeLocked()+need+need/1024 > MaxSize: // need/1024: what sealing adds
+	case footer > maxBody || w.end+FrameSize(n)+tailBound(footer) > MaxSize: // it could not be sealed any more
 		return w.wrap("append", ErrTooLarge)
 	}
 	return nil
@@ -236,11 +241,7 @@ func (w *Writer) Size() int64 {
 func (w *Writer) FooterSize() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.footerSizeLocked()
-}
-
-func (w *Writer) footerSizeLocked() int64 {
-	return FrameSize(int(footerBound(len(w.frames), &w.merged))) + trailerSize
+	return tailBound(footerBound(len(w.frames), w.changes))
 }
 
 // Header returns the segment's header, complete.
@@ -258,5 +259,3 @@ func (w *Writer) ReadRange(dst []byte, l Location, off int) error {
 
 // Reader reads the segment's frames, also after it was sealed, as long as the file is open.
 func (w *Writer) Reader() *Reader { return w.read }
-
-var errNotReadBack = errors.New("the footer read back is not the one written")
