@@ -67,7 +67,13 @@ func childOptions(args []string) Options {
 func answerRAM(ram *ramFS, s *Server, question string) string {
 	switch question {
 	case "refs":
-		return strconv.FormatUint(ram.refs(), 10)
+		ram.mu.Lock()
+		defer ram.mu.Unlock()
+		return strconv.FormatUint(ram.refsLocked(), 10)
+	case "no refs": // waits until the kernel gave all back
+		return fmt.Sprint(ram.await(func() bool { return ram.refsLocked() == 0 }))
+	case "interrupted": // waits for a read to be
+		return fmt.Sprint(ram.await(func() bool { return ram.broken > 0 }))
 	case "inodes":
 		return strconv.Itoa(ram.count())
 	case "synced":
@@ -85,7 +91,7 @@ func answerRAM(ram *ramFS, s *Server, question string) string {
 
 // loops runs a test once with each serving loop.
 func loops(t *testing.T, test func(t *testing.T, loop string)) {
-	for _, loop := range []string{LoopLibrary} {
+	for _, loop := range []string{LoopLibrary, LoopOwn} {
 		t.Run(loop, func(t *testing.T) { test(t, loop) })
 	}
 }

@@ -81,9 +81,10 @@ func (o Options) allowOther() bool {
 }
 
 // capabilities is what we ask of the kernel beyond the library's list. WRITEBACK_CACHE without HANDLE_KILLPRIV_V2 gains nothing: every write(2)
-// would ask for security.capability first.
+// would ask for security.capability first. ASYNC_DIO is left out: with it a direct read waits in a way that no signal ends, which is no good when a node
+// does not answer.
 func (o Options) capabilities() uint64 {
-	c := uint64(fuse.CAP_NO_OPENDIR_SUPPORT | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_ASYNC_DIO | fuse.CAP_HANDLE_KILLPRIV_V2)
+	c := uint64(fuse.CAP_NO_OPENDIR_SUPPORT | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2)
 	if !o.WriteThrough {
 		c |= fuse.CAP_WRITEBACK_CACHE
 	}

@@ -17,7 +17,9 @@ type ramFS struct {
 	inodes map[fs.InodeID]*ramInode
 	next   fs.InodeID
 	synced int           // calls of Fsync
+	broken int           // reads ended by an interrupt
 	block  chan struct{} // what slow names wait for
+	change *sync.Cond    // broadcast when references or broken change
 }
 
 // Names with powers.
@@ -44,6 +46,7 @@ type ramInode struct {
 
 func newRAMFS() *ramFS {
 	r := &ramFS{inodes: map[fs.InodeID]*ramInode{}, next: fs.Root, block: make(chan struct{})}
+	r.change = sync.NewCond(&r.mu)
 	r.make(fs.Caller{}, "", syscall.S_IFDIR|0o755, 0)
 	root := r.inodes[fs.Root]
 	root.attr.Nlink, root.parent = 2, fs.Root
@@ -137,6 +140,7 @@ func (r *ramFS) Forget(ino fs.InodeID, n uint64) {
 	}
 	i.refs -= n
 	r.reap(i)
+	r.change.Broadcast()
 }
 
 func (r *ramFS) reap(n *ramInode) {
@@ -145,10 +149,26 @@ func (r *ramFS) reap(n *ramInode) {
 	}
 }
 
-// refs is how many references the kernel holds, but for the root.
-func (r *ramFS) refs() (total uint64) {
+// await returns when ok does, or after a while without. It answers what ok says in the end. r.mu is held while ok runs.
+func (r *ramFS) await(ok func() bool) bool {
+	stop := false
+	timer := time.AfterFunc(10*time.Second, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		stop = true
+		r.change.Broadcast()
+	})
+	defer timer.Stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for !ok() && !stop {
+		r.change.Wait()
+	}
+	return ok()
+}
+
+// refsLocked is how many references the kernel holds, but for the root.
+func (r *ramFS) refsLocked() (total uint64) {
 	for ino, n := range r.inodes {
 		if ino != fs.Root {
 			total += n.refs
@@ -376,6 +396,10 @@ func (r *ramFS) Read(ctx context.Context, ino fs.InodeID, dst []byte, off int64)
 		select {
 		case <-r.block:
 		case <-ctx.Done():
+			r.mu.Lock()
+			r.broken++
+			r.change.Broadcast()
+			r.mu.Unlock()
 			return 0, ctx.Err()
 		}
 	}

@@ -57,6 +57,8 @@ func mount(b backend, dir string, o Options) (*Server, error) {
 
 func loopOf(name string) (func(int, *adapter, Options) (loop, error), error) {
 	switch name {
+	case LoopOwn:
+		return newOwnLoop, nil
 	case LoopLibrary:
 		return newLibraryLoop, nil
 	}

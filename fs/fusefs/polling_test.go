@@ -1,0 +1,77 @@
+package fusefs
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPollingPaysOrStops(t *testing.T) {
+	p := &polling{}
+	now := time.Duration(0)
+	for range 1000 { // each request within the window
+		now += 30 * time.Microsecond
+		if !p.worth(now) {
+			t.Fatal("stopped polling although every poll met a request")
+		}
+		p.hit()
+	}
+	var spent time.Duration
+	began := now
+	for range 10000 { // a request each millisecond, never within the window
+		now += time.Millisecond
+		if p.worth(now) {
+			p.miss(pollWindow)
+			spent += pollWindow
+		}
+	}
+	if most := (now-began)/pollShare + pollBurst + pollWindow; spent > most {
+		t.Errorf("polled in vain for %v of %v, at most %v allowed", spent, now-began, most)
+	}
+	if spent == 0 {
+		t.Error("never tried again whether polling pays")
+	}
+}
+
+func TestPollingRestsOnABusyMachine(t *testing.T) {
+	p := &polling{}
+	p.busy(time.Second)
+	if p.worth(time.Second + pollRest - 1) {
+		t.Error("polls although others want the CPU")
+	}
+	if !p.worth(time.Second + pollRest) {
+		t.Error("never polls again")
+	}
+}
+
+func TestPollingOff(t *testing.T) {
+	if newPolling(true).worth(time.Hour) {
+		t.Error("polls although switched off")
+	}
+}
+
+func TestPaceHandsOffWhatWasSlow(t *testing.T) {
+	var p pace
+	lookup := make(request, requestHeader)
+	lookup[4] = 1
+	if !p.atOnce(lookup) {
+		t.Fatal("a look-up is handed off before any was slow")
+	}
+	p.took(1, quick)
+	for i := range handOffMin {
+		if p.atOnce(lookup) {
+			t.Fatalf("request %d after a slow one is not handed off", i)
+		}
+	}
+	if !p.atOnce(lookup) {
+		t.Fatal("it is never tried again")
+	}
+	p.took(1, quick)
+	if p[1].left != 2*handOffMin {
+		t.Errorf("slow again: the next %d are handed off, want %d", p[1].left, 2*handOffMin)
+	}
+	fsync := make(request, requestHeader)
+	fsync[4] = opFsync
+	if p.atOnce(fsync) {
+		t.Error("an fsync is not handed off")
+	}
+}
