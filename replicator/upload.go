@@ -1,0 +1,74 @@
+package replicator
+
+import (
+	"context"
+	"dfsmount/node"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// upload brings one segment to the node; nil only once the node holds it durably.
+func (w *worker) upload(ctx context.Context, n node.Node, s sealedSegment, reread bool) error {
+	src, err := w.r.source(ctx, w, s)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if reread {
+		same, err := holds(ctx, n, s, src.sum)
+		if err != nil {
+			return err
+		}
+		if !same {
+			return otherBytes(s.object(), w.conf.Name)
+		}
+	}
+	// Also after a read-back that matched: only Put promises that the object survives the node losing power.
+	err = n.Put(ctx, s.object(), io.NewSectionReader(src, 0, s.size), s.size, src.sum)
+	switch {
+	case errors.Is(err, node.ErrExists):
+		return w.conflict(ctx, n, s, src.sum)
+	case errors.Is(err, node.ErrChecksum):
+		// The bytes changed between our checksum and the node's: on the way, or our file under a remembered checksum. Look again.
+		w.r.digests.forget(s.number)
+	}
+	if err != nil {
+		return fmt.Errorf("put %s on node %q: %w", s.object(), w.conf.Name, err)
+	}
+	return nil
+}
+
+// conflict decides what it means that the node says another object has our segment's name.
+func (w *worker) conflict(ctx context.Context, n node.Node, s sealedSegment, sum node.Sum) error {
+	// Another writer of the same epoch would show here first.
+	if err := w.greet(ctx, n); err != nil {
+		return err
+	}
+	info, err := n.Stat(ctx, s.object())
+	if err != nil {
+		return fmt.Errorf("compare %s on node %q: %w", s.object(), w.conf.Name, err)
+	}
+	if info.Size == s.size && info.Sum == sum {
+		// It contradicts itself: not an acknowledgement. The next try will show.
+		return fmt.Errorf("put %s on node %q: node says other bytes exist, but shows the same checksum", s.object(), w.conf.Name)
+	}
+	return otherBytes(s.object(), w.conf.Name)
+}
+
+// holds reads the whole object back and compares it; missing counts as the same, for Put will create it.
+func holds(ctx context.Context, n node.Node, s sealedSegment, sum node.Sum) (bool, error) {
+	body, err := n.Get(ctx, s.object(), 0, -1)
+	if errors.Is(err, node.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read back %s: %w", s.object(), err)
+	}
+	defer body.Close()
+	got, size, err := sumOfStream(io.LimitReader(body, s.size+1))
+	if err != nil {
+		return false, fmt.Errorf("read back %s: %w", s.object(), err)
+	}
+	return size == s.size && got == sum, nil
+}
