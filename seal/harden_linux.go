@@ -11,8 +11,8 @@ import (
 // first key is made. The error tells what could not be done: worth a line in the log, no reason to stop.
 //
 // It costs: from now on /proc/self belongs to root (see PR_SET_DUMPABLE in prctl(2)), so for a plain user other processes cannot
-// read /proc/PID/exe, fd or environ of this one, and this one cannot write its own oom_score_adj. What it may still
-// do is read its own exe, fd and mountinfo, start fusermount3, and mount. A program it starts is dumpable again, with RLIMIT_CORE
+// read /proc/PID/exe, fd or environ of this one, and this one can neither read its own environ there nor write its
+// oom_score_adj. What it may still do is read its own exe, fd, maps and mountinfo, start fusermount3, and mount. A program it starts is dumpable again, with RLIMIT_CORE
 // still 0.
 func Harden() error {
 	var errs []error
