@@ -190,7 +190,7 @@ func newHistory() *history {
 // follow, and recovers; and crashes again at every operation of the recovery.
 func TestCrashAtEveryWrite(t *testing.T) {
 	for k := 1; ; k++ {
-		for seed := range uint64(8) {
+		for seed := range uint64(5) {
 			d, h := simdisk.New(), newHistory()
 			d.StopAt(k)
 			err := h.write(d)
