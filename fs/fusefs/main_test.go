@@ -11,6 +11,9 @@ import (
 	"dfsmount/internal/testenv"
 )
 
+// fillFiles is how many files the question "fill" makes.
+const fillFiles = 20000
+
 // errFault is a fault, not an answer.
 var errFault = errors.New("the disk says no")
 
@@ -72,6 +75,8 @@ func answerRAM(ram *ramFS, s *Server, question string) string {
 		return strconv.FormatUint(ram.refsLocked(), 10)
 	case "no refs": // waits until the kernel gave all back
 		return fmt.Sprint(ram.await(func() bool { return ram.refsLocked() == 0 }))
+	case "reading": // waits for a slow read to begin
+		return fmt.Sprint(ram.await(func() bool { return ram.slow > 0 }))
 	case "interrupted": // waits for a read to be
 		return fmt.Sprint(ram.await(func() bool { return ram.broken > 0 }))
 	case "inodes":
@@ -82,6 +87,9 @@ func answerRAM(ram *ramFS, s *Server, question string) string {
 		return strconv.Itoa(ram.synced)
 	case "release":
 		close(ram.block)
+		return "ok"
+	case "fill":
+		ram.fill(fillFiles)
 		return "ok"
 	case "warnings":
 		return strings.Join(s.Warnings(), "; ")

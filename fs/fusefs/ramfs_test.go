@@ -1,9 +1,12 @@
 package fusefs
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -17,9 +20,10 @@ type ramFS struct {
 	inodes map[fs.InodeID]*ramInode
 	next   fs.InodeID
 	synced int           // calls of Fsync
+	slow   int           // reads that began to wait
 	broken int           // reads ended by an interrupt
 	block  chan struct{} // what slow names wait for
-	change *sync.Cond    // broadcast when references or broken change
+	change *sync.Cond    // broadcast when one of these or a reference changes
 }
 
 // Names with powers.
@@ -39,7 +43,8 @@ type ramInode struct {
 	target  string
 	entries map[string]fs.InodeID
 	cookies map[string]uint64
-	last    uint64 // cookie given
+	order   []fs.Dirent // every entry there ever was, by cookie
+	last    uint64      // cookie given
 	parent  fs.InodeID
 	xattr   map[string][]byte
 }
@@ -96,6 +101,7 @@ func (r *ramFS) add(c fs.Caller, parent fs.InodeID, name string, mode, rdev uint
 func (r *ramFS) enter(dir *ramInode, name string, n *ramInode) {
 	dir.last++
 	dir.entries[name], dir.cookies[name] = n.attr.Inode, dir.last
+	dir.order = append(dir.order, fs.Dirent{Name: name, Inode: n.attr.Inode, Mode: n.attr.Mode & syscall.S_IFMT, Cookie: dir.last})
 	dir.attr.Mtime, dir.attr.Ctime = time.Now(), time.Now()
 	n.parent = dir.attr.Inode
 }
@@ -390,7 +396,11 @@ func (r *ramFS) Read(ctx context.Context, ino fs.InodeID, dst []byte, off int64)
 		r.mu.Unlock()
 		return 0, err
 	}
-	slow := len(n.name) >= len(slowPrefix) && n.name[:len(slowPrefix)] == slowPrefix
+	slow := strings.HasPrefix(n.name, slowPrefix)
+	if slow {
+		r.slow++
+		r.change.Broadcast()
+	}
 	r.mu.Unlock()
 	if slow {
 		select {
@@ -519,57 +529,53 @@ func (r *ramFS) RemoveXattr(ino fs.InodeID, name string) error {
 	return nil
 }
 
-// entriesAfter lists what follows cookie, in the order of cookies.
-func (r *ramFS) entriesAfter(dir fs.InodeID, cookie uint64) ([]fs.Dirent, error) {
+// ReadDirPlus holds the lock while it calls fn, as a transaction would.
+func (r *ramFS) ReadDirPlus(dir fs.InodeID, cookie uint64, fn func(fs.Dirent, fs.Attr) (take, more bool)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n, err := r.node(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var list []fs.Dirent
-	for name, ino := range n.entries {
-		if c := n.cookies[name]; c > cookie {
-			list = append(list, fs.Dirent{Name: name, Inode: ino, Mode: r.inodes[ino].attr.Mode & syscall.S_IFMT, Cookie: c})
-		}
-	}
-	slices.SortFunc(list, func(a, b fs.Dirent) int { return int(int64(a.Cookie) - int64(b.Cookie)) })
 	dots := []fs.Dirent{
 		{Name: ".", Inode: dir, Mode: syscall.S_IFDIR, Cookie: 1},
 		{Name: "..", Inode: n.parent, Mode: syscall.S_IFDIR, Cookie: 2},
 	}
-	return append(dots[min(cookie, 2):], list...), nil
+	for _, d := range dots[min(cookie, 2):] {
+		if _, more := fn(d, r.inodes[d.Inode].attr); !more {
+			return nil
+		}
+	}
+	first, _ := slices.BinarySearchFunc(n.order, cookie, func(d fs.Dirent, c uint64) int { return cmp.Compare(d.Cookie, c+1) })
+	for _, d := range n.order[first:] {
+		if n.cookies[d.Name] != d.Cookie {
+			continue // gone since
+		}
+		i := r.inodes[d.Inode]
+		take, more := fn(d, i.attr)
+		if take {
+			i.refs++
+		}
+		if !more {
+			return nil
+		}
+	}
+	return nil
 }
 
 func (r *ramFS) ReadDir(dir fs.InodeID, cookie uint64, fn func(fs.Dirent) bool) error {
-	list, err := r.entriesAfter(dir, cookie)
-	for _, d := range list {
-		if !fn(d) {
-			break
-		}
-	}
-	return err
+	return r.ReadDirPlus(dir, cookie, func(d fs.Dirent, _ fs.Attr) (take, more bool) { return false, fn(d) })
 }
 
-func (r *ramFS) ReadDirPlus(dir fs.InodeID, cookie uint64, fn func(fs.Dirent, fs.Attr) (take, more bool)) error {
-	list, err := r.entriesAfter(dir, cookie)
-	for _, d := range list {
-		r.mu.Lock()
-		n := r.inodes[d.Inode]
-		if n == nil {
-			r.mu.Unlock()
-			continue
+// fill makes n files in the root, without the kernel's knowledge.
+func (r *ramFS) fill(n int) {
+	for i := range n {
+		attr, err := r.Create(fs.Caller{}, fs.Root, strconv.Itoa(i), 0o600)
+		if err != nil {
+			panic(err)
 		}
-		take, more := fn(d, n.attr)
-		if take {
-			n.refs++
-		}
-		r.mu.Unlock()
-		if !more {
-			break
-		}
+		r.Forget(attr.Inode, 1)
 	}
-	return err
 }
 
 func (r *ramFS) Statfs() (fs.Statfs, error) {
