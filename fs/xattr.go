@@ -1,0 +1,206 @@
+package fs
+
+import (
+	"dfsmount/cache"
+	"strings"
+	"syscall"
+)
+
+// Flags of setxattr(2).
+const (
+	XattrCreate  = 1
+	XattrReplace = 2
+)
+
+const capability = "security.capability"
+
+// validXattr checks a name. Whose namespace may be written, and on what, the kernel has decided.
+func validXattr(name string) error {
+	if len(name) > maxXattrID {
+		return syscall.ERANGE
+	}
+	space, rest, _ := strings.Cut(name, ".")
+	switch space {
+	case "user", "trusted", "security":
+		if rest == "" || strings.ContainsRune(rest, 0) {
+			return syscall.EINVAL
+		}
+		return nil
+	}
+	return syscall.EOPNOTSUPP
+}
+
+// xattrHash puts the names of attributes apart from those of files: no file's name has a zero byte.
+func (f *FS) xattrHash(id InodeID, name string) uint64 {
+	return f.store.NameHash(uint64(id), "\x00"+name) &^ tieMask
+}
+
+// findXattr looks for an attribute; its key is nil if there is none. free is a key it could have.
+func findXattr(tx *cache.Tx, id InodeID, hash uint64, name string) (x xattr, key, free []byte, err error) {
+	next := hash
+	bad := tx.Scan(xattrKey(id, hash), keyAfter(xattrKey(id, hash|tieMask)), func(k, v []byte) bool {
+		if x, err = decodeXattr(v); err != nil {
+			return false
+		}
+		if x.name == name {
+			key = k
+			return false
+		}
+		if _, at, _ := parseKey2(tableXattr, k); at == next {
+			next++
+		}
+		return true
+	})
+	if bad != nil {
+		err = bad
+	}
+	if err != nil || key != nil {
+		return x, key, nil, err
+	}
+	if next > hash|tieMask || next < hash {
+		return xattr{}, nil, nil, errTies
+	}
+	return xattr{}, nil, xattrKey(id, next), nil
+}
+
+func keyAfter(k []byte) []byte { return append(k[:len(k):len(k)], 0) }
+
+// SetXattr sets an extended attribute. Flags as setxattr(2): 1 create, 2 replace.
+func (f *FS) SetXattr(ino InodeID, name string, value []byte, flags uint32) error {
+	if flags&^(XattrCreate|XattrReplace) != 0 || flags == XattrCreate|XattrReplace {
+		return syscall.EINVAL
+	}
+	if err := validXattr(name); err != nil {
+		return err
+	}
+	if len(value) > MaxXattr {
+		return syscall.E2BIG
+	}
+	hash := f.xattrHash(ino, name)
+	return f.update(grows, func(t *txn) error {
+		r, err := t.edit(ino)
+		if err != nil {
+			return err
+		}
+		_, key, free, err := findXattr(t.Tx, ino, hash, name)
+		switch {
+		case err != nil:
+			return err
+		case key != nil && flags == XattrCreate:
+			return syscall.EEXIST
+		case key == nil && flags == XattrReplace:
+			return syscall.ENODATA
+		case key == nil:
+			key = free
+			r.xattrs++
+		}
+		if name == capability {
+			r.flags |= flagCapability
+		}
+		r.ctime = t.now
+		t.Put(key, xattr{name, value}.encode())
+		return nil
+	})
+}
+
+// GetXattr returns the value of an extended attribute; ENODATA if there is none.
+func (f *FS) GetXattr(ino InodeID, name string) ([]byte, error) {
+	if err := validXattr(name); err != nil {
+		return nil, err
+	}
+	none, err := f.noXattrs(ino)
+	if err != nil {
+		return nil, err
+	}
+	if none {
+		return nil, syscall.ENODATA
+	}
+	hash := f.xattrHash(ino, name)
+	var value []byte
+	err = f.view(func(tx *cache.Tx) error {
+		x, key, _, err := findXattr(tx, ino, hash, name)
+		if err == nil && key == nil {
+			err = syscall.ENODATA
+		}
+		value = append([]byte{}, x.value...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+// noXattrs answers from the record: most inodes have none, and ls asks about each.
+func (f *FS) noXattrs(ino InodeID) (bool, error) {
+	in := f.table.pin(ino)
+	defer f.table.unpin(in)
+	rec, err := f.record(in)
+	return rec.xattrs == 0, err
+}
+
+// ListXattr returns the names of all extended attributes.
+func (f *FS) ListXattr(ino InodeID) (names []string, err error) {
+	if none, err := f.noXattrs(ino); err != nil || none {
+		return nil, err
+	}
+	err = f.view(func(tx *cache.Tx) error {
+		first, last := rangeOf(tableXattr, ino)
+		var bad error
+		err := tx.Scan(first, last, func(_, v []byte) bool {
+			var x xattr
+			if x, bad = decodeXattr(v); bad != nil {
+				return false
+			}
+			names = append(names, x.name)
+			return true
+		})
+		if err == nil {
+			err = bad
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return names, nil
+}
+
+// RemoveXattr removes an extended attribute; ENODATA if there is none.
+func (f *FS) RemoveXattr(ino InodeID, name string) error {
+	if err := validXattr(name); err != nil {
+		return err
+	}
+	return f.update(shrinks, func(t *txn) error {
+		r, err := t.edit(ino)
+		if err != nil {
+			return err
+		}
+		return t.removeXattr(ino, r, name)
+	})
+}
+
+func (t *txn) removeXattr(id InodeID, r *record, name string) error {
+	_, key, _, err := findXattr(t.Tx, id, t.f.xattrHash(id, name), name)
+	if err != nil {
+		return err
+	}
+	if key == nil {
+		return syscall.ENODATA
+	}
+	t.Delete(key)
+	r.xattrs--
+	if name == capability {
+		r.flags &^= flagCapability
+	}
+	r.ctime = t.now
+	return nil
+}
+
+// dropCapability removes security.capability, which vouches for bytes that are about to change.
+func (t *txn) dropCapability(id InodeID, r *record) error {
+	if r.flags&flagCapability == 0 {
+		return nil
+	}
+	return t.removeXattr(id, r, capability)
+}
