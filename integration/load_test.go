@@ -22,6 +22,8 @@ type load struct {
 	root    string
 	ready   bool // the writers' directories exist
 	writers []writer
+	steps   []atomic.Int64 // that each writer has done
+	stop    atomic.Bool    // ends run on a directory that does not die
 }
 
 // writer does one kind of work, step by step, until the mount dies.
@@ -37,10 +39,11 @@ type writer interface {
 func newLoad(root string, seed uint64) *load {
 	random := func(i uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, i)) }
 	seq := new(sequence)
-	return &load{root: root, writers: []writer{
+	writers := []writer{
 		&appender{r: random(1), others: seq}, &replacer{r: random(2)}, &replacer{r: random(3), sync: true}, &patcher{r: random(4), file: map[int64]versions{}},
 		seq, &mover{}, &builder{r: random(5)}, &bulk{r: random(6)},
-	}}
+	}
+	return &load{root: root, writers: writers, steps: make([]atomic.Int64, len(writers))}
 }
 
 // run lets all writers work while during runs, and until the mount is gone.
@@ -58,9 +61,12 @@ func (l *load) run(t *testing.T, during func()) {
 			for {
 				err := w.step(dir)
 				if err == nil {
+					l.steps[i].Add(1)
+				}
+				if err == nil && !l.stop.Load() {
 					continue
 				}
-				if !gone(err) && !l.dead() {
+				if err != nil && !gone(err) && !l.dead() {
 					t.Errorf("%s: %v", w.name(), err)
 				}
 				return
@@ -70,7 +76,7 @@ func (l *load) run(t *testing.T, during func()) {
 	l.ready = true
 	during()
 	wg.Wait()
-	if !l.dead() {
+	if !l.stop.Load() && !l.dead() {
 		t.Error("the killed mount answers")
 	}
 }
@@ -316,7 +322,11 @@ func (p *patcher) verify(dir string) error {
 	} else if err != nil {
 		return err
 	}
-	for i, v := range p.file {
+	if len(b) > patchBlocks*patchBlock {
+		return fmt.Errorf("%d bytes, longer than ever written", len(b))
+	}
+	for i := range int64(patchBlocks) {
+		v := p.file[i] // of a block never written: nothing but a hole
 		block, found := []byte(nil), uint64(0)
 		if at := int(i * patchBlock); at+patchBlock <= len(b) {
 			block = b[at:][:patchBlock]
@@ -353,7 +363,7 @@ func (s *sequence) step(dir string) error {
 	}
 	f.Close()
 	s.completed.Store(int64(s.made))
-	if s.made%64 == 0 {
+	if s.made%16 == 0 {
 		if err := syncPath(dir); err != nil {
 			return err
 		}
@@ -406,7 +416,7 @@ func (m *mover) step(dir string) error {
 	if err := os.Rename(m.path(dir, from), m.path(dir, from+1)); err != nil {
 		return err
 	}
-	if m.v.tried%32 == 0 {
+	if m.v.tried%8 == 0 {
 		if err := syncPath(filepath.Dir(m.path(dir, m.v.tried))); err != nil {
 			return err
 		}
@@ -563,7 +573,7 @@ func (b *bulk) done() int    { return b.count }
 
 func (b *bulk) step(dir string) error {
 	b.count++
-	data := record(8, uint64(b.count), 1<<20+b.r.IntN(1<<20))
+	data := record(8, uint64(b.count), 1<<20+b.r.IntN(1<<19))
 	return os.WriteFile(filepath.Join(dir, fmt.Sprint(b.count%8)), data, 0o644)
 }
 
