@@ -128,6 +128,9 @@ func (f *FS) SyncAll(ctx context.Context) error {
 
 func (f *FS) sync(ctx context.Context) error {
 	if err := f.store.Sync(ctx); err != nil {
+		if err = answered(err); err == syscall.ENOSPC {
+			return err
+		}
 		return fault(syncReason, err)
 	}
 	if f.o.Barrier == nil {

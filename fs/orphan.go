@@ -3,6 +3,7 @@ package fs
 import (
 	"dfsmount/cache"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -198,7 +199,7 @@ func (t *txn) reclaimOne(id InodeID) (steps int, whole bool, err error) {
 func (t *txn) xattrKeys(id InodeID) (keys [][]byte, err error) {
 	first, last := rangeOf(tableXattr, id)
 	err = t.Scan(first, last, func(k, _ []byte) bool {
-		keys = append(keys, k)
+		keys = append(keys, slices.Clone(k))
 		return true
 	})
 	return keys, err

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"dfsmount/cache"
+	"dfsmount/internal/disk/simdisk"
+	"dfsmount/seal"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -17,7 +19,8 @@ var ctx = context.Background()
 // newFS is a filesystem in RAM that is checked and closed at the end of the test.
 func newFS(t testing.TB, o Options) *FS {
 	t.Helper()
-	f, err := New(cache.NewPlaceholder(), o)
+	s := newStore(t)
+	f, err := New(s, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +31,21 @@ func newFS(t testing.TB, o Options) *FS {
 		check(t, f)
 	})
 	return f
+}
+
+// newStore is an empty store on a simulated disk.
+func newStore(t testing.TB) *cache.Store {
+	t.Helper()
+	s, err := cache.Create(ctx, "", seal.TestKeys(), cache.Options{Disk: simdisk.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	return s
 }
 
 func check(t testing.TB, f *FS) {

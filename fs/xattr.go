@@ -42,11 +42,12 @@ func findXattr(tx *cache.Tx, id InodeID, hash uint64, name string) (x xattr, key
 		if x, err = decodeXattr(v); err != nil {
 			return false
 		}
+		_, at, _ := parseKey2(tableXattr, k)
 		if x.name == name {
-			key = k
+			key = xattrKey(id, at)
 			return false
 		}
-		if _, at, _ := parseKey2(tableXattr, k); at == next {
+		if at == next {
 			next++
 		}
 		return true
