@@ -23,12 +23,12 @@ var wantVectors = map[string]int{"keys": 2, "frame": 22, "value": 4, "header": 1
 
 // vector is one file.
 type vector struct {
-	t      *testing.T
+	t      testing.TB
 	fields map[string]string
 	body   string
 }
 
-func readVector(t *testing.T, name string) vector {
+func readVector(t testing.TB, name string) vector {
 	t.Helper()
 	data, err := vectors.ReadFile("testdata/vectors/" + name)
 	if err != nil {
@@ -72,7 +72,7 @@ func (v vector) bytes(name string) []byte {
 	return unhex(v.t, v.text(name))
 }
 
-func unhex(t *testing.T, text string) []byte {
+func unhex(t testing.TB, text string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(text, "\n", ""))
 	if err != nil {
