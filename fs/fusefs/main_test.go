@@ -17,9 +17,11 @@ const fillFiles = 20000
 // errFault is a fault, not an answer.
 var errFault = errors.New("the disk says no")
 
+var roles = map[string]func(*testenv.Child) (*testenv.Live, error){"ram": serveRAM, "volume": serveVolume}
+
 func TestMain(m *testing.M) {
 	if role := testenv.Role(); role != nil {
-		os.Exit(role.Run(serveRAM))
+		os.Exit(role.Run(roles[role.Name]))
 	}
 	os.Exit(m.Run())
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,15 @@ func FindMount(path string) (MountInfo, error) {
 		return MountInfo{}, fmt.Errorf("%s: %w", path, ErrNotMounted)
 	}
 	return *m, nil
+}
+
+// Mounts lists the mounts of ours, oldest first, dead ones included.
+func Mounts() ([]MountInfo, error) {
+	all, err := readMounts()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(m MountInfo) bool { return m.Type != Type }), nil
 }
 
 // topMount returns the mount that path lies on: of the deepest mount point above it, the newest.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,10 @@ func TestMountInfoOfAMount(t *testing.T) {
 	}
 	if found.Dir != m.Dir || found.Source != childOptions(nil).FSName || found.Type != Type || found.ReadOnly {
 		t.Errorf("found %+v", found)
+	}
+	all, err := Mounts()
+	if err != nil || !slices.Contains(all, found) {
+		t.Errorf("the mounts are %+v, %v; want %+v among them", all, err, found)
 	}
 	ahead, err := os.ReadFile("/sys/class/bdi/" + found.Device + "/read_ahead_kb")
 	if err != nil || os.Geteuid() == 0 && strings.TrimSpace(string(ahead)) != "1024" {
