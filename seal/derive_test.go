@@ -120,6 +120,7 @@ func TestIndexValueOfAnotherPlace(t *testing.T) {
 	}
 }
 
+// K6: no key in a log line.
 func TestSecretsDoNotPrint(t *testing.T) {
 	key := NewVolumeKey()
 	keys := key.Derive(VolumeID{1})

@@ -86,7 +86,7 @@ func TestHeaderDoesNotUnlock(t *testing.T) {
 	}
 }
 
-// TestHeaderMAC alters every field of a signed header, by someone who knows the text but not the key.
+// K4: TestHeaderMAC alters every field of a signed header, by someone who knows the text but not the key.
 func TestHeaderMAC(t *testing.T) {
 	h, key, recovery := newVolume(t)
 	stranger, strangerKey := NewHeader(h.Volume, AES256GCM, day), NewVolumeKey()
@@ -363,6 +363,7 @@ func TestHeaderIsPlain(t *testing.T) {
 	}
 }
 
+// K5: any bytes at all.
 func FuzzParseHeader(f *testing.F) {
 	v := readVector(f, "header-aes.txt") // the same in every process that fuzzes
 	good := []byte(v.body)

@@ -123,7 +123,7 @@ func TestOpenRangeReadsOnlyItsPackages(t *testing.T) {
 	}
 }
 
-// opensNowhere fails the test unless Open and OpenRange both refuse sealed with ErrAuth and give no byte of it.
+// K1: opensNowhere fails the test unless Open and OpenRange both refuse sealed with ErrAuth and give no byte of it.
 func opensNowhere(t *testing.T, s *SegmentKey, p Place, sealed []byte, what string) {
 	t.Helper()
 	room := make([]byte, 0, int(p.Length)+8)
@@ -143,6 +143,7 @@ func opensNowhere(t *testing.T, s *SegmentKey, p Place, sealed []byte, what stri
 	}
 }
 
+// K2: a frame opens in one place only.
 func TestWrongPlace(t *testing.T) {
 	keys, salt := TestKeys(), Salt{1}
 	p := Place{Kind: 1, Offset: 1 << 20, Length: 70000}
@@ -315,6 +316,7 @@ func TestSealIntoRoom(t *testing.T) {
 	}
 }
 
+// K3: should a place be sealed twice against the rule, the nonces still differ.
 func TestSealsDiffer(t *testing.T) {
 	s, p := testSegment(AES256GCM), Place{Kind: 1, Offset: 64, Length: 16}
 	a, b := mustSeal(t, s, p, noise(16)), mustSeal(t, s, p, noise(16))

@@ -137,7 +137,7 @@ func TestVectors(t *testing.T) {
 		})
 	}
 	if fmt.Sprint(got) != fmt.Sprint(wantVectors) {
-		t.Errorf("vectors read: %v, want %v", got, wantVectors)
+		t.Errorf("%d vectors read: %v, want %v", len(files), got, wantVectors)
 	}
 }
 
