@@ -13,6 +13,7 @@ import (
 func (w *worker) audit(ctx context.Context, n node.Node) error {
 	var present idSet
 	var foreign uint64
+	sizes := map[segment.ID]int64{}
 	own := w.r.local.epoch()
 	err := n.List(ctx, "segment/", "", func(i node.Info) error {
 		number, epoch, ok := segment.ParseObjectName(i.Name)
@@ -22,7 +23,14 @@ func (w *worker) audit(ctx context.Context, n node.Node) error {
 		if epoch > own {
 			foreign = max(foreign, epoch)
 		}
-		if s, known := w.r.segment(number); known && s.epoch == epoch && s.size == i.Size {
+		s, known := w.r.segment(number)
+		if !known || s.epoch != epoch {
+			return nil
+		}
+		if s.size == 0 {
+			sizes[number] = i.Size
+		}
+		if s.size == i.Size || s.size == 0 || s.guessed {
 			present.add(number)
 		}
 		return nil
@@ -32,6 +40,11 @@ func (w *worker) audit(ctx context.Context, n node.Node) error {
 	}
 	if foreign > own {
 		return w.fencedBy(ctx, n, foreign)
+	}
+	if len(sizes) > 0 {
+		w.r.mu.Lock()
+		w.r.hist.learn(sizes)
+		w.r.mu.Unlock()
 	}
 	return w.lost(present)
 }

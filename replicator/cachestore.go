@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"dfsmount/cache"
+	"dfsmount/seal"
 	"dfsmount/segment"
 	"time"
 )
@@ -53,3 +54,9 @@ func (c cacheStore) removeNode(node NodeID) error                     { panic("n
 func (c cacheStore) sealNow(ctx context.Context) (segment.ID, error)  { panic("no log yet") }
 func (c cacheStore) unsealed() (int64, time.Time)                     { panic("no log yet") }
 func (c cacheStore) epoch() uint64                                    { panic("no log yet") }
+
+func createFromNodes(ctx context.Context, dir string, k *seal.Keys, h Head, epoch uint64, f placesFetcher) (clonedStore, error) {
+	panic("no log yet")
+}
+
+func (c cacheStore) Close() error { return c.Store.Close() }

@@ -145,6 +145,23 @@ func (w *worker) greet(ctx context.Context, n node.Node) error {
 	return nil
 }
 
+// stillOurs looks for a higher epoch only. A segment counts as acknowledged on a node that was asked this after its Put: whoever claims an epoch there
+// later, and lists segments after claiming as Clone does, sees the segment (R4).
+func (w *worker) stillOurs(ctx context.Context, n node.Node) error {
+	if err := w.r.fenced(); err != nil {
+		return err
+	}
+	own := w.r.local.epoch()
+	highest, _, err := epochsOn(ctx, n, own)
+	if err != nil {
+		return err
+	}
+	if highest > own {
+		return w.fencedBy(ctx, n, highest)
+	}
+	return nil
+}
+
 // epochsOn tells the highest epoch claimed on the node, and whether own is.
 func epochsOn(ctx context.Context, n node.Node, own uint64) (highest uint64, claimed bool, err error) {
 	err = n.List(ctx, "epoch/", "", func(i node.Info) error {

@@ -24,7 +24,7 @@ func (r *Replicator) Fetch(ctx context.Context, id segment.ID, epoch uint64, off
 	return r.fetch(ctx, sealedSegment{number: id, epoch: epoch}, off, length, nil, accept)
 }
 
-// fetch is Fetch that never asks the worker except.
+// fetch is Fetch that never asks the worker except. A length of -1 asks each node for the whole object, as large as the node says it is.
 func (r *Replicator) fetch(ctx context.Context, s sealedSegment, off, length int64, except *worker, accept func([]byte) error) error {
 	var reasons []string
 	var last error
@@ -102,6 +102,15 @@ func (w *worker) read(ctx context.Context, s sealedSegment, off, length int64, a
 	n, err := w.open()
 	if err != nil {
 		return err
+	}
+	if length < 0 {
+		info, err := n.Stat(ctx, s.object())
+		if err != nil {
+			return fmt.Errorf("stat: %w", err)
+		}
+		if length = info.Size; length > segment.MaxSize {
+			return fmt.Errorf("object of %d bytes is larger than any segment", length)
+		}
 	}
 	began := time.Now()
 	bytes, err := getRange(ctx, n, s.object(), off, length, func() { w.measured(time.Since(began)) })

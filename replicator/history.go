@@ -10,8 +10,10 @@ import (
 type sealedSegment struct {
 	number segment.ID
 	epoch  uint64
-	size   int64
-	sealed time.Time
+	size   int64     // 0 if not known: the segment was never here
+	sealed time.Time // zero if not known
+
+	guessed bool // size is what a node listed
 }
 
 func (s sealedSegment) object() string { return segment.ObjectName(s.number, s.epoch) }
@@ -31,6 +33,20 @@ func (h *history) extend(more []sealedSegment) {
 		}
 		h.sums = append(h.sums, h.total()+s.size)
 		h.segs = append(h.segs, s)
+	}
+}
+
+// learn takes sizes that nodes list for segments whose size the store does not know. They serve to show how much is where, and to ask for a whole object;
+// nothing is judged by them.
+func (h *history) learn(sizes map[segment.ID]int64) {
+	total := int64(0)
+	for i := range h.segs {
+		s := &h.segs[i]
+		if n := sizes[s.number]; s.size == 0 && n > 0 {
+			s.size, s.guessed = n, true
+		}
+		total += s.size
+		h.sums[i] = total
 	}
 }
 

@@ -47,9 +47,10 @@ func shortages(within span, sets []idSet, copies int) []shortage {
 
 // debt is how far a history is from the policy.
 type debt struct {
-	unsafe  int64     // bytes on fewer than copies nodes
-	lacking int64     // bytes still to be acknowledged: each as often as acknowledgements lack
-	oldest  time.Time // when the oldest such segment was sealed; zero if there is none
+	segments uint64    // on fewer than copies nodes: nothing but 0 is safe, for the size of a segment may not be known
+	unsafe   int64     // bytes of those
+	lacking  int64     // bytes still to be acknowledged: each as often as acknowledgements lack
+	oldest   time.Time // when the oldest such segment was sealed; zero if that is not known
 }
 
 // owed measures the debt of everything in within.
@@ -61,6 +62,7 @@ func (h *history) owed(within span, sets []idSet, copies int) debt {
 			continue
 		}
 		n := h.bytes(s.span)
+		d.segments += uint64(len(segs))
 		d.unsafe += n
 		d.lacking += n * int64(s.lacking)
 		if d.oldest.IsZero() {

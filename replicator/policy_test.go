@@ -55,6 +55,7 @@ func TestDebtMatchesCounting(t *testing.T) {
 				}
 			}
 			if have < copies {
+				want.segments++
 				want.unsafe += s.size
 				want.lacking += s.size * int64(copies-have)
 				if want.oldest.IsZero() {

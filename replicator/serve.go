@@ -45,7 +45,7 @@ func (w *worker) serve(ctx context.Context, n node.Node) error {
 		select {
 		case <-w.wake:
 		case o := <-results:
-			if err := w.settle(gather(o, results), inFlight); err != nil && failure == nil {
+			if err := w.settle(ctx, n, gather(o, results), inFlight); err != nil && failure == nil {
 				failure = err
 			}
 		}
@@ -66,7 +66,7 @@ func gather(first outcome, more chan outcome) []outcome {
 }
 
 // settle records what uploads came to. It returns the first error that is the node's or the store's.
-func (w *worker) settle(all []outcome, inFlight map[segment.ID]bool) error {
+func (w *worker) settle(ctx context.Context, n node.Node, all []outcome, inFlight map[segment.ID]bool) error {
 	var done []sealedSegment
 	var failure error
 	for _, o := range all {
@@ -84,8 +84,11 @@ func (w *worker) settle(all []outcome, inFlight map[segment.ID]bool) error {
 	if len(done) == 0 {
 		return failure
 	}
+	if err := w.stillOurs(ctx, n); err != nil {
+		return err // nothing is lost by not recording: it is put again, which is no error
+	}
 	w.backoff.Reset()
-	// R2: the record comes after Put returned nil, never before. A crash in between puts the object again, which is no error.
+	// R2: the record comes after Put returned nil, never before. A crash in between puts the object again.
 	if err := w.acknowledge(done); err != nil {
 		return err
 	}

@@ -35,6 +35,9 @@ type Settings struct {
 	Nodes   []NodeConfig `json:"nodes"`
 }
 
+// NewSettings are the settings of a new volume, without nodes yet.
+func NewSettings(copies int) Settings { return Settings{Version: settingsVersion, Copies: copies} }
+
 // Load reads the settings from the state. ErrNoSettings if there are none.
 func Load(s *cache.Store) (Settings, error) { return loadSettings(cacheStore{Store: s}) }
 

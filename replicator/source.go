@@ -13,6 +13,7 @@ import (
 // source is the verified bytes of one segment on their way to a node.
 type source struct {
 	io.ReaderAt
+	size  int64
 	sum   node.Sum
 	close func()
 }
@@ -55,7 +56,12 @@ func (r *Replicator) localSource(s sealedSegment) (*source, error) {
 		f.Close()
 		return nil, &damageError{err}
 	}
-	return &source{f, sum, func() { f.Close() }}, nil
+	size, err := f.Size()
+	if err != nil {
+		f.Close()
+		return nil, &damageError{err}
+	}
+	return &source{f, size, sum, func() { f.Close() }}, nil
 }
 
 func (r *Replicator) verifyLocal(s sealedSegment, f localFile) (node.Sum, error) {
@@ -63,7 +69,7 @@ func (r *Replicator) verifyLocal(s sealedSegment, f localFile) (node.Sum, error)
 	if err != nil {
 		return node.Sum{}, err
 	}
-	if size != s.size {
+	if s.size != 0 && !s.guessed && size != s.size {
 		return node.Sum{}, fmt.Errorf("file has %d bytes, want %d", size, s.size)
 	}
 	if err := r.local.verify(s, f); err != nil {
@@ -81,7 +87,11 @@ func (r *Replicator) nodeSource(ctx context.Context, w *worker, s sealedSegment)
 	}
 	release := func() { <-r.copies }
 	var body []byte
-	err := r.fetch(ctx, s, 0, s.size, w, func(b []byte) error {
+	length := s.size
+	if s.guessed || length == 0 {
+		length = -1
+	}
+	err := r.fetch(ctx, s, 0, length, w, func(b []byte) error {
 		body = b
 		return r.local.verify(s, byteSource{bytes.NewReader(b)})
 	})
@@ -95,7 +105,7 @@ func (r *Replicator) nodeSource(ctx context.Context, w *worker, s sealedSegment)
 		release()
 		return nil, err
 	}
-	return &source{src, sum, release}, nil
+	return &source{src, int64(len(body)), sum, release}, nil
 }
 
 // byteSource is a segment in RAM.

@@ -76,7 +76,7 @@ func (r *Replicator) Status() Status {
 		Copies:   r.set.Copies,
 		Segments: uint64(len(r.hist.segs)),
 		Unsafe:   d.unsafe + open,
-		Safe:     d.unsafe+open == 0 && r.fence == nil,
+		Safe:     d.segments == 0 && open == 0 && r.fence == nil,
 		Fenced:   r.fence,
 		Warnings: r.set.Warnings(),
 		Nodes:    make([]NodeStatus, 0, len(r.workers)),

@@ -39,7 +39,7 @@ func (r *Replicator) await(ctx context.Context, within span, copies int, progres
 		if progress != nil {
 			progress(total-d.lacking, total)
 		}
-		if d.lacking == 0 {
+		if d.segments == 0 {
 			return nil
 		}
 		select {
@@ -58,7 +58,7 @@ func (r *Replicator) outstanding(within span, copies int) (d debt, changed <-cha
 		copies = r.set.Copies
 	}
 	d = r.hist.owed(within, r.acksLocked(), copies)
-	if d.lacking == 0 && copies <= len(r.workers) {
+	if d.segments == 0 && copies <= len(r.workers) {
 		return d, nil, nil
 	}
 	return d, r.changed, r.hopelessLocked(within, copies)
@@ -121,6 +121,7 @@ func (r *Replicator) laggards(within span, copies int) string {
 		}
 		reasons = append(reasons, reason)
 	}
-	unsafe := r.hist.owed(within, r.acksLocked(), copies).unsafe
-	return fmt.Sprintf("%d bytes are on fewer than %s: %s", unsafe, plural(copies, "1 node", "%d nodes"), strings.Join(reasons, "; "))
+	d := r.hist.owed(within, r.acksLocked(), copies)
+	return fmt.Sprintf("%s (%d bytes) on fewer than %s: %s", plural(int(d.segments), "1 segment is", "%d segments are"), d.unsafe,
+		plural(copies, "1 node", "%d nodes"), strings.Join(reasons, "; "))
 }

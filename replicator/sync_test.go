@@ -53,7 +53,7 @@ func TestSyncNamesWhoIsBehind(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("Sync: %v", err)
 		}
-		for _, want := range []string{`node "n2" is unreachable`, `node "n3" is unreachable`, "partitioned", "132 bytes are on fewer than 2 nodes"} {
+		for _, want := range []string{`node "n2" is unreachable`, `node "n3" is unreachable`, "partitioned", "1 segment is (132 bytes) on fewer than 2 nodes"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("the error does not say %q: %v", want, err)
 			}

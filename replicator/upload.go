@@ -16,7 +16,7 @@ func (w *worker) upload(ctx context.Context, n node.Node, s sealedSegment, rerea
 	}
 	defer src.Close()
 	if reread {
-		same, err := holds(ctx, n, s, src.sum)
+		same, err := holds(ctx, n, s.object(), src)
 		if err != nil {
 			return err
 		}
@@ -25,10 +25,10 @@ func (w *worker) upload(ctx context.Context, n node.Node, s sealedSegment, rerea
 		}
 	}
 	// Also after a read-back that matched: only Put promises that the object survives the node losing power.
-	err = n.Put(ctx, s.object(), io.NewSectionReader(src, 0, s.size), s.size, src.sum)
+	err = n.Put(ctx, s.object(), io.NewSectionReader(src, 0, src.size), src.size, src.sum)
 	switch {
 	case errors.Is(err, node.ErrExists):
-		return w.conflict(ctx, n, s, src.sum)
+		return w.conflict(ctx, n, s, src)
 	case errors.Is(err, node.ErrChecksum):
 		// The bytes changed between our checksum and the node's: on the way, or our file under a remembered checksum. Look again.
 		w.r.digests.forget(s.number)
@@ -40,7 +40,7 @@ func (w *worker) upload(ctx context.Context, n node.Node, s sealedSegment, rerea
 }
 
 // conflict decides what it means that the node says another object has our segment's name.
-func (w *worker) conflict(ctx context.Context, n node.Node, s sealedSegment, sum node.Sum) error {
+func (w *worker) conflict(ctx context.Context, n node.Node, s sealedSegment, src *source) error {
 	// Another writer of the same epoch would show here first.
 	if err := w.greet(ctx, n); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (w *worker) conflict(ctx context.Context, n node.Node, s sealedSegment, sum
 	if err != nil {
 		return fmt.Errorf("compare %s on node %q: %w", s.object(), w.conf.Name, err)
 	}
-	if info.Size == s.size && info.Sum == sum {
+	if info.Size == src.size && info.Sum == src.sum {
 		// It contradicts itself: not an acknowledgement. The next try will show.
 		return fmt.Errorf("put %s on node %q: node says other bytes exist, but shows the same checksum", s.object(), w.conf.Name)
 	}
@@ -57,18 +57,18 @@ func (w *worker) conflict(ctx context.Context, n node.Node, s sealedSegment, sum
 }
 
 // holds reads the whole object back and compares it; missing counts as the same, for Put will create it.
-func holds(ctx context.Context, n node.Node, s sealedSegment, sum node.Sum) (bool, error) {
-	body, err := n.Get(ctx, s.object(), 0, -1)
+func holds(ctx context.Context, n node.Node, object string, src *source) (bool, error) {
+	body, err := n.Get(ctx, object, 0, -1)
 	if errors.Is(err, node.ErrNotExist) {
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read back %s: %w", s.object(), err)
+		return false, fmt.Errorf("read back %s: %w", object, err)
 	}
 	defer body.Close()
-	got, size, err := sumOfStream(io.LimitReader(body, s.size+1))
+	sum, size, err := sumOfStream(io.LimitReader(body, src.size+1))
 	if err != nil {
-		return false, fmt.Errorf("read back %s: %w", s.object(), err)
+		return false, fmt.Errorf("read back %s: %w", object, err)
 	}
-	return size == s.size && got == sum, nil
+	return size == src.size && sum == src.sum, nil
 }

@@ -1,0 +1,400 @@
+package replicator
+
+import (
+	"context"
+	"dfsmount/node"
+	"dfsmount/seal"
+	"dfsmount/segment"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// CloneOptions say what to clone, and where to.
+type CloneOptions struct {
+	URLs     []string // of one or more hosts; the volume's other nodes are learned from its settings
+	Volume   string   // 32 hex digits; "" if the hosts keep one volume between them
+	Dir      string   // the state directory to make; missing or empty
+	OpenHost func(url string) (node.Host, error)
+	// Unlock turns a header (volume.json as a node holds it) into keys, or an error. It verifies the header's MAC. It is called with the newest
+	// header first, then, as long as it fails, with each older or different one.
+	Unlock func(ctx context.Context, header []byte) (*seal.Keys, error)
+	// Finish, if set, adds to the finished directory what is not the store's (volume.json) before it gets its name. dir is not Dir yet.
+	Finish func(dir string, header []byte) error
+	// AcceptOlder takes an older head although newer segments are authentic, when the history in between is on no node that answers. Without it
+	// Clone refuses: a node that is away may have what is missing, and a clone would leave the newer data behind for good.
+	AcceptOlder bool
+	Hostname    string // told to other writers, in the clear; default the machine's
+	Log         *slog.Logger
+	Stage       func(sentence string) // told what is being done, for people; may be nil
+}
+
+// Clone makes a state directory from nodes alone. It takes the newest consistent head across all nodes it can reach, those in the volume's settings included,
+// and makes this machine the volume's writer by claiming a new epoch on each of them; another writer stops at its next contact. Dir appears complete or not at
+// all. A node that is away, behind or at fault is named in the result.
+//
+// The order, and what a crash leaves: (1) survey, head, a store beside Dir in a temporary directory: nothing. (2) Claims on nodes: the old writer is fenced, and a
+// second Clone claims the next epoch. (3) Survey again: whatever the old writer had acknowledged before our claim is listed now. (4) Acknowledgements
+// and our claim into the store, closed. (5) Renamed to Dir: done.
+func Clone(ctx context.Context, o CloneOptions) (*CloneResult, error) {
+	return clone(ctx, o, createFromNodes)
+}
+
+// creator makes a store in dir whose history ends in head and goes on with epoch.
+type creator func(ctx context.Context, dir string, k *seal.Keys, h Head, epoch uint64, f placesFetcher) (clonedStore, error)
+
+// clonedStore is a local store that can be closed.
+type clonedStore interface {
+	local
+	Close() error
+}
+
+// cloner is one Clone under way.
+type cloner struct {
+	CloneOptions
+	create  creator
+	hosts   []node.Host
+	places  []*place
+	header  []byte
+	keys    *seal.Keys
+	claimed claim // Epoch is 0 before any node has it
+	chains  chains
+	skipped []Skipped
+
+	dir      string // of store
+	store    clonedStore
+	made     Head   // store's
+	epoch    uint64 // store's
+	settings Settings
+}
+
+func clone(ctx context.Context, o CloneOptions, create creator) (*CloneResult, error) {
+	c := &cloner{CloneOptions: o, create: create}
+	defer c.discard()
+	defer c.closeHosts()
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Hostname == "" {
+		c.Hostname, _ = os.Hostname() // an empty name is shown as "unknown host"
+	}
+	if err := mustBeFree(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := c.find(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.unlock(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.settle(ctx); err != nil {
+		return nil, err
+	}
+	return c.finish(ctx)
+}
+
+func mustBeFree(dir string) error {
+	names, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("clone: %w", err)
+	case len(names) > 0:
+		return fmt.Errorf("clone: %s is not empty", dir)
+	}
+	return nil
+}
+
+func (c *cloner) say(format string, args ...any) {
+	if c.Stage != nil {
+		c.Stage(fmt.Sprintf(format, args...))
+	}
+}
+
+// find opens the given hosts, decides on the volume, and lists what they hold of it.
+func (c *cloner) find(ctx context.Context) error {
+	c.say("looking at %s", plural(len(c.URLs), "1 node", "%d nodes"))
+	found, err := Find(ctx, c.URLs, c.OpenHost)
+	if err != nil {
+		return err
+	}
+	if c.Volume, err = pickVolume(found, c.Volume); err != nil {
+		return err
+	}
+	for _, h := range found {
+		p := &place{url: h.URL, err: h.Err}
+		if h.Host != nil {
+			c.hosts = append(c.hosts, h.Host)
+			p.node = h.Host.Volume(c.Volume)
+		}
+		c.places = append(c.places, p)
+	}
+	lookAll(ctx, c.places)
+	return c.anyone()
+}
+
+// anyone fails with everyone's reason if no node could be listed.
+func (c *cloner) anyone() error {
+	var reasons []string
+	for _, p := range c.places {
+		if p.usable() {
+			return nil
+		}
+		reasons = append(reasons, fmt.Sprintf("%s: %v", RedactURL(p.url), p.err))
+	}
+	return fmt.Errorf("clone: no node answers: %s", strings.Join(reasons, "; "))
+}
+
+// settle repeats choosing, making and claiming until nothing changes any more: every reachable node of the settings was looked at after it had our claim, and the
+// store ends in the head that all of them together show.
+func (c *cloner) settle(ctx context.Context) error {
+	for {
+		head, skipped, err := c.chains.choose(ctx, c.keys, c.places)
+		if err != nil {
+			return fmt.Errorf("clone: %w", err)
+		}
+		if head.Number == 0 {
+			return c.noHead(skipped)
+		}
+		c.skipped = skipped
+		if err := c.make(ctx, head); err != nil {
+			return err
+		}
+		if c.learn(ctx) {
+			continue
+		}
+		if err := c.refuseOlder(head); err != nil { // only now: a node just learned of might have had what is missing
+			return err
+		}
+		again, err := c.claim(ctx)
+		if err != nil {
+			return err
+		}
+		if !again {
+			return nil
+		}
+	}
+}
+
+// ErrNewerExists: see CloneOptions.AcceptOlder.
+var ErrNewerExists = errors.New("newer data exists that cannot be reached")
+
+func (c *cloner) refuseOlder(head Head) error {
+	for _, s := range c.skipped {
+		if s.Authentic && !c.AcceptOlder {
+			return fmt.Errorf("clone: %w: %s is authentic, but %s; the newest complete history ends at segment %d",
+				ErrNewerExists, s.Object, s.Why, uint64(head.Number))
+		}
+	}
+	return nil
+}
+
+func (c *cloner) noHead(skipped []Skipped) error {
+	if len(skipped) == 0 {
+		return fmt.Errorf("clone: volume %s has no segment on any node that answers: there is nothing to recover", c.Volume)
+	}
+	s := skipped[0]
+	return fmt.Errorf("clone: none of %s on the nodes can be used; the newest, %s: %s",
+		plural(len(skipped), "1 segment", "%d segments"), s.Object, s.Why)
+}
+
+// make makes the store for head and the epoch we have or would claim, unless it is there already.
+func (c *cloner) make(ctx context.Context, head Head) error {
+	epoch, err := c.nextEpoch(head)
+	if err != nil {
+		return err
+	}
+	if c.store != nil && c.made == head && c.epoch == epoch {
+		return nil
+	}
+	c.discard()
+	c.say("recovering the state at segment %d of %s", uint64(head.Number), head.Sealed.Format(time.RFC3339))
+	parent := filepath.Dir(filepath.Clean(c.Dir))
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return fmt.Errorf("clone: %w", err)
+	}
+	if c.dir, err = os.MkdirTemp(parent, "."+filepath.Base(c.Dir)+".clone-"); err != nil {
+		return fmt.Errorf("clone: %w", err)
+	}
+	store, err := c.create(ctx, c.dir, c.keys, head, epoch, placesFetcher{c.places})
+	if err != nil {
+		return fmt.Errorf("clone: recover the state at %s: %w", segment.ObjectName(head.Number, head.Epoch), err)
+	}
+	c.store, c.made, c.epoch = store, head, epoch
+	c.settings, err = loadSettings(store)
+	if err != nil {
+		return fmt.Errorf("clone: %w", err)
+	}
+	return nil
+}
+
+// nextEpoch is what we claimed, or the first that nobody did.
+func (c *cloner) nextEpoch(head Head) (uint64, error) {
+	if c.claimed.Epoch > 0 {
+		return c.claimed.Epoch, nil
+	}
+	highest := head.Epoch
+	for _, p := range c.places {
+		highest = max(highest, p.epoch)
+	}
+	if highest >= 1<<32-1 {
+		return 0, fmt.Errorf("clone: a node shows epoch %d, after which there is none", highest)
+	}
+	return highest + 1, nil
+}
+
+// learn adds the nodes of the settings that were not looked at yet, and tells whether there were any.
+func (c *cloner) learn(ctx context.Context) bool {
+	var fresh []*place
+	for _, n := range c.settings.Nodes {
+		if c.placeAt(n.URL) != nil {
+			continue
+		}
+		p := &place{url: n.URL}
+		if h, err := c.OpenHost(n.URL); err != nil {
+			p.err = fmt.Errorf("open node: %w", err)
+		} else {
+			c.hosts = append(c.hosts, h)
+			p.node = h.Volume(c.Volume)
+		}
+		fresh = append(fresh, p)
+	}
+	if len(fresh) == 0 {
+		return false
+	}
+	c.say("looking at %s more, named in the volume's settings", plural(len(fresh), "1 node", "%d nodes"))
+	lookAll(ctx, fresh)
+	c.places = append(c.places, fresh...)
+	return true
+}
+
+func (c *cloner) placeAt(url string) *place {
+	i := slices.IndexFunc(c.places, func(p *place) bool { return placeOf(p.url) == placeOf(url) })
+	if i < 0 {
+		return nil
+	}
+	return c.places[i]
+}
+
+// claim claims the epoch on every node that answers and has not got it, and looks at all of them again. again tells that what was decided before has
+// to be decided anew.
+func (c *cloner) claim(ctx context.Context) (again bool, err error) {
+	if c.claimed.Epoch == 0 {
+		if c.claimed, err = newClaim(c.epoch, c.Hostname); err != nil {
+			return false, err
+		}
+	}
+	for _, p := range c.places {
+		if !p.usable() || p.claimed == c.claimed.Epoch {
+			continue
+		}
+		again = true
+		err := putSmall(ctx, p.node, epochObject(c.claimed.Epoch), c.claimed.text)
+		switch {
+		case err == nil:
+			p.claimed = c.claimed.Epoch
+		case errors.Is(err, node.ErrExists):
+			c.say("another writer claimed epoch %d; claiming a later one", c.claimed.Epoch)
+			c.claimed = claim{}
+			lookAll(ctx, c.places)
+			return true, ctx.Err()
+		default:
+			p.err = fmt.Errorf("claim epoch %d: %w", c.claimed.Epoch, err)
+		}
+	}
+	if !again {
+		return false, nil
+	}
+	c.lookClaimed(ctx)
+	return true, c.anyone()
+}
+
+// lookClaimed lists the nodes that have our claim again. One that answered and does not any more is left out from here on.
+func (c *cloner) lookClaimed(ctx context.Context) {
+	var claimed []*place
+	for _, p := range c.places {
+		if p.usable() {
+			claimed = append(claimed, p)
+		}
+	}
+	lookAll(ctx, claimed)
+}
+
+// finish records who has what, closes the store and gives the directory its name.
+func (c *cloner) finish(ctx context.Context) (*CloneResult, error) {
+	c.say("recording what each node has")
+	if err := c.store.change(claimKey, func([]byte) ([]byte, error) { return c.claimed.text, nil }); err != nil {
+		return nil, fmt.Errorf("clone: record the claim: %w", err)
+	}
+	res, err := c.record()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.store.sync(ctx); err != nil {
+		return nil, fmt.Errorf("clone: %w", err)
+	}
+	store := c.store
+	c.store = nil
+	if err := store.Close(); err != nil {
+		return nil, fmt.Errorf("clone: close the new store: %w", err)
+	}
+	if c.Finish != nil {
+		if err := c.Finish(c.dir, c.header); err != nil {
+			return nil, fmt.Errorf("clone: %w", err)
+		}
+	}
+	if err := publish(c.dir, c.Dir); err != nil {
+		return nil, fmt.Errorf("clone: %w", err)
+	}
+	c.dir = ""
+	return res, nil
+}
+
+// publish gives a finished directory its name, durably: what is in it first, then the name.
+func publish(from, to string) error {
+	if err := syncDir(from); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(filepath.Clean(to)))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func (c *cloner) closeHosts() {
+	for _, h := range c.hosts {
+		h.Close()
+	}
+}
+
+// discard removes an unfinished store.
+func (c *cloner) discard() {
+	if c.store != nil {
+		if err := c.store.Close(); err != nil {
+			c.Log.Warn("close an unfinished clone", "err", err)
+		}
+		c.store = nil
+	}
+	if c.dir != "" {
+		if err := os.RemoveAll(c.dir); err != nil {
+			c.Log.Warn("remove an unfinished clone", "dir", c.dir, "err", err)
+		}
+		c.dir = ""
+	}
+}
