@@ -29,7 +29,7 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // small is a segment with a frame of every kind and three commits. The second commit knows that the first is durable, and
-// the third that the second is.
+// the third that the second is. The sealed one has another frame behind the commits.
 type small struct {
 	open, sealed []byte
 	frames       []segment.FrameInfo
@@ -53,6 +53,8 @@ func makeSmall(t testing.TB) small {
 		s.commits = append(s.commits, *c)
 	}
 	s.open = all(t, f)
+	_, err = w.Append(segment.KindManifest, text(10))
+	must(t, err)
 	sealed, err := w.Seal(segment.Footer{})
 	must(t, err)
 	s.frames, s.sealed = sealed.Footer.Frames, all(t, f)
@@ -153,6 +155,14 @@ func TestSealedEveryFlippedBit(t *testing.T) {
 		}
 		if err := readAll(b, s.frames); !refused(err) {
 			t.Fatalf("byte %d, bit %d: read: %v", bit/8, bit%8, err)
+		}
+		rec, err := segment.Recover(newSource(b), keys, header.Number)
+		if footer := int(s.frames[6].End()); bit/8 < footer {
+			if !refused(err) {
+				t.Fatalf("S3: byte %d, bit %d before an authentic footer: recover: %v", bit/8, bit%8, err)
+			}
+		} else if err != nil || rec.Sealed != nil || len(rec.Commits) != 3 {
+			t.Fatalf("byte %d, bit %d of footer or trailer: recover: %d commits, %v", bit/8, bit%8, len(rec.Commits), err)
 		}
 	}
 }
@@ -327,7 +337,7 @@ func TestFooterAlone(t *testing.T) {
 	b := append(bytes.Clone(s.sealed[:len(s.sealed)-24]), make([]byte, 500)...)
 	rec, err := segment.Recover(newSource(b), keys, 7)
 	must(t, err)
-	if rec.Sealed != nil || rec.End != s.frames[5].End() || len(rec.Commits) != 3 {
+	if rec.Sealed != nil || rec.End != s.frames[6].End() || len(rec.Frames) != 7 || len(rec.Commits) != 3 {
 		t.Errorf("end %d, %d commits", rec.End, len(rec.Commits))
 	}
 }

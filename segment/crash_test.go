@@ -190,22 +190,35 @@ func newHistory() *history {
 // follow, and recovers; and crashes again at every operation of the recovery.
 func TestCrashAtEveryWrite(t *testing.T) {
 	for k := 1; ; k++ {
-		for seed := range uint64(5) {
+		unharmed := 0
+		for _, seed := range crashSeeds(k) {
 			d, h := simdisk.New(), newHistory()
 			d.StopAt(k)
 			err := h.write(d)
 			if err == nil {
-				if k < 20 {
-					t.Fatalf("the run had only %d operations", k)
-				}
-				return
-			}
-			if !errors.Is(err, simdisk.ErrStopped) {
+				unharmed++ // and crashes once it is over
+			} else if !errors.Is(err, simdisk.ErrStopped) {
 				t.Fatal(err)
 			}
 			recoverWithCrashes(t, d, h, seed, fmt.Sprintf("stop at %d, seed %d", k, seed))
 		}
+		if unharmed > 0 {
+			if k < 20 {
+				t.Fatalf("the run had only %d operations", k)
+			}
+			return
+		}
 	}
+}
+
+// crashSeeds loses all, keeps all, and throws dice of its own for every k: an early write would else meet one fate
+// in every run.
+func crashSeeds(k int) []uint64 {
+	seeds := []uint64{0, 1}
+	for i := range uint64(4) {
+		seeds = append(seeds, 100*uint64(k)+i)
+	}
+	return seeds
 }
 
 func recoverWithCrashes(t *testing.T, d *simdisk.Disk, h *history, seed uint64, what string) {
