@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"dfsmount/cache"
+	"dfsmount/fs"
+	"dfsmount/fs/fusefs"
+	"dfsmount/internal/control"
+	"dfsmount/replicator"
+	"dfsmount/seal"
+)
+
+// mountConfig is everything a mount needs to know; paths are absolute.
+type mountConfig struct {
+	volume, dir string
+	options     mountOptions
+}
+
+func mountCommand(c console) *cobra.Command {
+	var options mountOptions
+	var lists []string
+	var foreground, child bool
+	cmd := &cobra.Command{
+		Use:   "mount VOLUME DIR [-o option,…] [-f]",
+		Short: "Mount a volume on a directory",
+		Long: `Mounts VOLUME on DIR and returns once the mount is live; the process that serves it goes on in the background until DIR is
+unmounted. mount(8) and systemd may call it as ` + "`dfsmount VOLUME DIR -o …`" + `.
+
+Options for -o:
+` + optionHelp(),
+		Example: `  dfsmount mount ~/.vault ~/vault
+  dfsmount mount ~/.vault ~/vault -o fsync=nodes --passphrase-command 'pass show vault'
+  dfsmount ~/.vault ~/vault -o ro,passphrase-file=/run/keys/vault`,
+		Args: exactArgs(2),
+	}
+	cmd.Flags().StringArrayVarP(&lists, "options", "o", nil, "mount options, comma-separated (see above)")
+	cmd.Flags().BoolVarP(&foreground, "foreground", "f", false, "stay in the foreground")
+	cmd.Flags().Var(fsyncFlag{&options}, "fsync", "what fsync waits for: local or nodes")
+	cmd.Flags().BoolVar(&child, "child", false, "")
+	_ = cmd.Flags().MarkHidden("child")
+	options.pass.register(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		options.fsyncTimeout = defaultFsyncTimeout
+		options.fuse.AllowOther = os.Geteuid() == 0
+		for _, list := range lists {
+			if err := parseOptions(&options, list); err != nil {
+				return err
+			}
+		}
+		cfg, err := checkMount(args[0], args[1], options)
+		if err != nil {
+			return err
+		}
+		switch {
+		case child:
+			return mountChild(cmd.Context(), c, cfg)
+		case foreground:
+			return mountForeground(cmd.Context(), c, cfg)
+		default:
+			return mountDaemon(cmd.Context(), c, cfg, lists, options.fsyncNodes)
+		}
+	}
+	return cmd
+}
+
+// fsyncFlag lets --fsync=nodes stand for -o fsync=nodes.
+type fsyncFlag struct{ o *mountOptions }
+
+func (f fsyncFlag) String() string { return "" }
+func (f fsyncFlag) Type() string   { return "local|nodes" }
+
+func (f fsyncFlag) Set(v string) error { return setFsync(f.o, v) }
+
+// checkMount finds what is wrong with the command line before anything is asked or started.
+func checkMount(volume, dir string, o mountOptions) (mountConfig, error) {
+	volume, err := volumeDir(volume)
+	if err != nil {
+		return mountConfig{}, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return mountConfig{}, err
+	}
+	if within(dir, volume) || within(volume, dir) {
+		return mountConfig{}, fail(exitMountpoint, "mount it somewhere else", "%s and the volume's own directory %s contain each other", dir, volume)
+	}
+	o.fuse.FSName = volume
+	return mountConfig{volume: volume, dir: dir, options: o}, nil
+}
+
+// within reports whether path is dir or below it.
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+func mountDaemon(ctx context.Context, c console, cfg mountConfig, lists []string, fsyncNodes bool) error {
+	pass, err := cfg.options.pass.read(ctx, c, "Passphrase for "+cfg.volume)
+	if err != nil {
+		return err
+	}
+	args := []string{"mount", "--child", cfg.volume, cfg.dir}
+	for _, list := range lists {
+		args = append(args, "-o", list)
+	}
+	if fsyncNodes {
+		args = append(args, "--fsync=nodes")
+	}
+	return daemonise(ctx, c, cfg.volume, pass, args)
+}
+
+func mountForeground(ctx context.Context, c console, cfg mountConfig) error {
+	pass, err := cfg.options.pass.read(ctx, c, "Passphrase for "+cfg.volume)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(c.err, nil))
+	return serve(ctx, cfg, pass, log, consoleAnnouncer{c, cfg.dir})
+}
+
+func mountChild(ctx context.Context, c console, cfg mountConfig) error {
+	pass, err := readAll(os.NewFile(passphraseFD, "passphrase"))
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(c.err, nil)) // the parent made it mount.log
+	a := pipeAnnouncer{os.NewFile(verdictFD, "verdict")}
+	err = serve(ctx, cfg, pass, log, a)
+	if err != nil {
+		a.failed(err)
+	}
+	return err
+}
+
+// serve is dfsmount's architecture in one function: from passphrase to mounted, and back in reverse order. It returns when
+// the directory is unmounted, by umount(8), by SIGTERM, or by `dfsmount umount`, and everything is durable.
+func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, a announcer) (err error) {
+	if err := fusefs.Prepare(); err != nil {
+		return err
+	}
+	if err := seal.Harden(); err != nil {
+		log.Warn("memory is less protected than it could be", "err", err)
+	}
+	vol, err := openVolume(ctx, cfg.volume, pass, cache.Options{Log: log}, a.note)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, vol.close()) }() // the last commit: an error here is the user's to know
+
+	repl := vol.replicator(log)
+	vol.store.SetFetcher(repl)
+	stopReplicator := start(ctx, repl.Run)
+	defer stopReplicator()
+
+	filesystem, err := fs.New(vol.store, fs.Options{
+		Barrier:      barrier(cfg.options, repl),
+		NoMtimeWrite: !cfg.options.fuse.WriteThrough,
+		Log:          log,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, filesystem.Close()) }()
+
+	server, err := fusefs.Mount(filesystem, cfg.dir, cfg.options.fuse)
+	if err != nil {
+		return err
+	}
+	m := &mounted{cfg: cfg, vol: vol, repl: repl, fs: filesystem, since: time.Now(), closed: make(chan struct{})}
+	sockets, err := control.Listen(cfg.volume, m.calls())
+	if err != nil {
+		return errors.Join(err, server.Unmount())
+	}
+	defer m.farewell(sockets)
+	a.live()
+	unmountAtEnd := context.AfterFunc(ctx, func() { _ = server.Unmount() })
+	defer unmountAtEnd()
+	return server.Serve()
+}
+
+// start runs a part of the mount that must outlive ctx: replication goes on while the last data is made durable. stop ends it and waits.
+func start(ctx context.Context, run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = run(ctx) }) // ends with ctx; what it could not do is state, shown by status
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// barrier is what fsync waits for after the local disk.
+func barrier(o mountOptions, repl *replicator.Replicator) func(context.Context) error {
+	if !o.fsyncNodes {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, o.fsyncTimeout)
+		defer cancel()
+		return repl.Sync(ctx, 0)
+	}
+}
+
+// mounted is the live mount as commands see it.
+type mounted struct {
+	cfg    mountConfig
+	vol    *volume
+	repl   *replicator.Replicator
+	fs     *fs.FS
+	since  time.Time
+	closed chan struct{} // closed when the directory is no longer mounted
+}
+
+func (m *mounted) calls() map[string]control.Call {
+	return map[string]control.Call{
+		"status": m.status, "sync": m.sync, "nodes": m.nodes, "check": m.check, "farewell": m.waitFarewell,
+	}
+}
+
+func (m *mounted) status(context.Context, json.RawMessage, func(int64, int64)) (any, error) {
+	return m.report(), nil
+}
+
+func (m *mounted) report() statusReport {
+	fsync := "local"
+	if m.cfg.options.fsyncNodes {
+		fsync = "nodes"
+	}
+	return statusReport{
+		Volume: m.cfg.volume, ID: m.vol.id(), Mounted: m.cfg.dir, Since: m.since, Pid: os.Getpid(), Version: version,
+		Fsync: fsync, ReadOnly: m.cfg.options.fuse.ReadOnly, Replication: m.repl.Status(), Problem: problemText(m.vol.store),
+	}
+}
+
+// syncArgs asks for acknowledgements of that many nodes; 0 for the policy's number.
+type syncArgs struct {
+	Copies int `json:"copies"`
+}
+
+func (m *mounted) sync(ctx context.Context, args json.RawMessage, progress func(int64, int64)) (any, error) {
+	var a syncArgs
+	if err := json.Unmarshal(args, &a); err != nil {
+		return nil, err
+	}
+	if err := m.fs.SyncAll(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.repl.SyncProgress(ctx, a.Copies, progress); err != nil {
+		return nil, err
+	}
+	return m.report(), nil
+}
+
+// farewell tells those who wait for the mount to end what is not safe yet, now that everything is durable here. It runs before
+// the store is closed.
+func (m *mounted) farewell(s *control.Server) {
+	close(m.closed)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_ = s.Close(ctx) // the mount is gone either way
+}
+
+// waitFarewell answers when the directory is no longer mounted and its last data is durable.
+func (m *mounted) waitFarewell(ctx context.Context, _ json.RawMessage, progress func(int64, int64)) (any, error) {
+	tick := time.NewTicker(10 * time.Millisecond) // the caller unmounts only once it has heard from us
+	defer tick.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-tick.C:
+			progress(0, 0)
+		case <-m.closed:
+			waiting = false
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if err := m.fs.SyncAll(context.WithoutCancel(ctx)); err != nil {
+		return nil, fmt.Errorf("make the last data durable: %w", err)
+	}
+	return m.report(), nil
+}

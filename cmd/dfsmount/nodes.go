@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"dfsmount/internal/control"
+	"dfsmount/node"
+	"dfsmount/replicator"
+)
+
+// nodeCheckTimeout is how long a node may take to answer when it is added.
+const nodeCheckTimeout = 30 * time.Second
+
+func nodesCommand(c console) *cobra.Command {
+	var name string
+	var pass passphraseFlags
+	cmd := &cobra.Command{
+		Use:   "nodes VOLUME|DIR [list | add URL | remove NAME]",
+		Short: "Show or change where copies live",
+		Long: `Lists the nodes of a volume, adds one, or removes one. Works while the volume is mounted; otherwise it asks for the passphrase. The list of
+nodes is part of the volume: a clone knows it. A node that is added gets everything that exists; one that is removed
+keeps what it has (delete it there yourself), and is refused while others do not have enough copies.`,
+		Example: `  dfsmount nodes ~/vault list
+  dfsmount nodes ~/vault add dir:/media/usb/vault --name usb
+  dfsmount nodes ~/vault remove usb`,
+	}
+	cmd.Flags().StringVar(&name, "name", "", "with add: what to call the node (default: made from its URL)")
+	pass.register(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a, err := parseNodesArgs(cmd, args, name)
+		if err != nil {
+			return err
+		}
+		dir, err := volumeOf(args[0])
+		if err != nil {
+			return err
+		}
+		list, err := changeNodes(cmd.Context(), c, dir, a, &pass)
+		if err != nil {
+			return err
+		}
+		return printNodeList(c, list)
+	}
+	return cmd
+}
+
+// nodesArgs is one change of the list of nodes, or none.
+type nodesArgs struct {
+	Op   string `json:"op"` // list, add, remove
+	URL  string `json:"url,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// nodeLine is what a list shows of a node: never its token.
+type nodeLine struct {
+	Name  string    `json:"name"`
+	URL   string    `json:"url"`
+	Added time.Time `json:"added"`
+}
+
+func parseNodesArgs(cmd *cobra.Command, args []string, name string) (nodesArgs, error) {
+	usage := fail(exitUsage, "see `dfsmount nodes --help`", "usage: %s", cmd.UseLine())
+	switch {
+	case len(args) == 1, len(args) == 2 && args[1] == "list":
+		return nodesArgs{Op: "list"}, nil
+	case len(args) == 3 && args[1] == "add":
+		url, err := absoluteNode(args[2])
+		return nodesArgs{Op: "add", URL: url, Name: name}, err
+	case len(args) == 3 && args[1] == "remove":
+		return nodesArgs{Op: "remove", Name: args[2]}, nil
+	}
+	return nodesArgs{}, usage
+}
+
+func changeNodes(ctx context.Context, c console, dir string, a nodesArgs, pass *passphraseFlags) (list []nodeLine, err error) {
+	err = control.Do(ctx, dir, "nodes", a, &list, nil)
+	if !errors.Is(err, control.ErrNotMounted) {
+		return list, err
+	}
+	vol, err := askAndOpen(ctx, c, dir, pass)
+	if err != nil {
+		return nil, err
+	}
+	set, err := vol.changeNodes(ctx, vol.replicator(nil), a)
+	return nodeLines(set), errors.Join(err, vol.close())
+}
+
+// nodes is the same on a live mount.
+func (m *mounted) nodes(ctx context.Context, args json.RawMessage, _ func(int64, int64)) (any, error) {
+	var a nodesArgs
+	if err := json.Unmarshal(args, &a); err != nil {
+		return nil, err
+	}
+	set, err := m.vol.changeNodes(ctx, m.repl, a)
+	if err != nil {
+		return nil, err
+	}
+	m.repl.Apply(set)
+	return nodeLines(set), m.vol.store.Sync(ctx)
+}
+
+// changeNodes changes the volume's list of nodes; the caller makes it durable.
+func (v *volume) changeNodes(ctx context.Context, repl *replicator.Replicator, a nodesArgs) (replicator.Settings, error) {
+	switch a.Op {
+	case "add":
+		if err := checkNode(ctx, a.URL); err != nil {
+			return replicator.Settings{}, err
+		}
+		return replicator.Change(v.store, func(s *replicator.Settings) error {
+			_, err := s.Add(a.URL, a.Name)
+			return err
+		})
+	case "remove":
+		if err := removable(repl.Status(), a.Name); err != nil {
+			return replicator.Settings{}, err
+		}
+		return replicator.Change(v.store, func(s *replicator.Settings) error {
+			_, err := s.Remove(a.Name)
+			return err
+		})
+	default:
+		return replicator.Load(v.store)
+	}
+}
+
+// checkNode asks a node to answer before it is trusted with a copy; a directory is set up as a node.
+func checkNode(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, nodeCheckTimeout)
+	defer cancel()
+	host, err := openHost(url, true)
+	if err != nil {
+		return nodeError(url, err)
+	}
+	defer host.Close()
+	if _, err := host.Volumes(ctx); err != nil {
+		return nodeError(url, err)
+	}
+	return nil
+}
+
+func nodeError(url string, err error) error {
+	var f *failure
+	if errors.As(err, &f) {
+		return err
+	}
+	hint := "is it running, and can it be reached from here?"
+	if errors.Is(err, node.ErrPermanent) {
+		hint = "check its URL: `dfsmount node` prints it when it starts"
+	}
+	return fail(exitNode, hint, "node %s: %v", replicator.RedactURL(url), err)
+}
+
+// removable refuses to remove a node whose copies are needed: without it every segment must still be on enough nodes.
+func removable(s replicator.Status, name string) error {
+	caughtUp, found := 0, false
+	for _, n := range s.Nodes {
+		if n.Name == name {
+			found = true
+		} else if n.Behind == 0 {
+			caughtUp++
+		}
+	}
+	if !found {
+		return fail(exitUsage, "`dfsmount nodes VOLUME list` shows their names", "no node is called %q", name)
+	}
+	if caughtUp < s.Copies {
+		return fail(exitUnsafe, "add another node first, or wait with `dfsmount sync` until the others have everything",
+			"without %s only %d %s have everything, and the policy asks for %d", name, caughtUp, plural(caughtUp, "node"), s.Copies)
+	}
+	return nil
+}
+
+func nodeLines(s replicator.Settings) []nodeLine {
+	list := []nodeLine{}
+	for _, n := range s.Nodes {
+		list = append(list, nodeLine{Name: n.Name, URL: replicator.RedactURL(n.URL), Added: n.Added})
+	}
+	return list
+}
+
+func printNodeList(c console, list []nodeLine) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(c.out, "no nodes: nothing leaves this machine")
+		return err
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NODE\tADDED\tURL")
+	for _, n := range list {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", n.Name, n.Added.Local().Format("2006-01-02"), n.URL)
+	}
+	return t.Flush()
+}
