@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -40,6 +39,12 @@ func (m *model) work(s *Store, n int) error {
 		case 4:
 			if err := s.flush(); err != nil {
 				return err
+			}
+		case 5:
+			if m.rng.IntN(4) == 0 {
+				if err := s.Checkpoint(ctx); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -109,21 +114,28 @@ func crashAt(t *testing.T, keys *seal.Keys, k int, seed uint64) (unharmed bool) 
 	return unharmed
 }
 
-// adoptClosed closes the store in order, opens it again, and expects all of it.
+// adoptClosed closes the store in order, opens it again, and expects all of it; then once more without its index.
 func (m *model) adoptClosed(t *testing.T, s *Store, d *simdisk.Disk, keys *seal.Keys) {
 	t.Helper()
-	if err := s.Close(); err != nil {
-		t.Fatalf("close: %v", err)
+	for _, lose := range []bool{false, true} {
+		if err := s.Close(); err != nil {
+			t.Fatalf("close: %v", err)
+		}
+		m.acked = len(m.states) - 1
+		d = d.Crash(0)
+		if lose {
+			if err := d.Remove(memIndexFile); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var err error
+		if s, err = Open(ctx, "", keys, tiny(d)); err != nil {
+			t.Fatalf("open after an orderly end, index lost: %v: %v", lose, err)
+		}
+		m.adopt(t, s)
+		m.check(t, s)
 	}
-	m.acked = len(m.states) - 1
-	s, err := Open(ctx, "", keys, tiny(d.Crash(0)))
-	if err != nil {
-		t.Fatalf("open after an orderly end: %v", err)
-	}
-	m.adopt(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
-
-var _ = fmt.Sprint

@@ -69,9 +69,10 @@ func (s *Store) beginEpoch(epoch uint64, n segment.ID) error {
 	return s.loadEpochs()
 }
 
-// update1 is one durable transaction that cannot fail itself.
+// update1 is one durable transaction that cannot fail itself. It waits for no flush of the index: a checkpoint uses it, which
+// is what keeps the flush waiting.
 func (s *Store) update1(fn func(tx *Tx)) error {
-	if err := s.Update(func(tx *Tx) error { fn(tx); return nil }); err != nil {
+	if _, err := s.update(func(tx *Tx) error { fn(tx); return nil }); err != nil {
 		return err
 	}
 	s.mu.RLock()

@@ -121,6 +121,9 @@ func (l *log) tryAppend(kind seal.Kind, plain []byte, cost int64) (segment.Locat
 		return loc, nil, l.s.fail(fmt.Errorf("append to segment %d: %w", l.cur.id, err))
 	}
 	l.s.space.spent(cost)
+	if kind == segment.KindManifest {
+		l.checkpoint = loc // one checkpoint at a time; who reads it holds mu for writing
+	}
 	return loc, nil, nil
 }
 

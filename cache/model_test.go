@@ -162,6 +162,18 @@ func (m *model) readExtents(t *testing.T, s *Store) {
 	}
 }
 
+// check runs the store's own check.
+func (m *model) check(t *testing.T, s *Store) {
+	t.Helper()
+	problems, err := s.Check(ctx, CheckOptions{})
+	if err != nil {
+		t.Fatalf("check: %v", err)
+	}
+	for _, p := range problems {
+		t.Errorf("check: %s: %s", p.Rule, p.Text)
+	}
+}
+
 func dump(m map[string]string) (s string) {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		s += fmt.Sprintf("%s=%.20q ", k, m[k])

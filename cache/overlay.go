@@ -54,6 +54,16 @@ func (o *overlay) floor(at string, strict bool) (key string, value []byte, ok bo
 	return key, value, ok
 }
 
+// apply sets what changes say, in order.
+func (o *overlay) apply(changes []segment.Change) {
+	for _, c := range changes {
+		if c.Delete {
+			c.Value = nil
+		}
+		o.set(text(c.Key), c.Value)
+	}
+}
+
 // under adds the entries of older that o does not change itself.
 func (o *overlay) under(older *overlay) {
 	older.m.Scan(func(k string, v []byte) bool {

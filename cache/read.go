@@ -12,17 +12,6 @@ import (
 	"dfsmount/segment"
 )
 
-// Fetcher gets ranges of segments that are not here. Package replicator implements it.
-type Fetcher interface {
-	// Fetch reads bytes [off, off+length) of a sealed segment from a node and hands them to accept, which authenticates them. An error of
-	// accept means that this node's bytes are bad: the fetcher marks it and asks the next. nil once accept returned nil;
-	// else an error that names what every node answered. The slice is valid during the call.
-	Fetch(ctx context.Context, number segment.ID, epoch uint64, off, length int64, accept func([]byte) error) error
-}
-
-// SetFetcher says where to get what is not here. Call it before the store is used by several goroutines.
-func (s *Store) SetFetcher(f Fetcher) { s.fetcher.Store(&f) }
-
 // Read fills dst with the extent's plaintext from off on; from RAM, disk or (evicted, cloned) from nodes. ErrDamaged if no copy
 // that can be reached is what was written; ctx ends only waits on the network. On error dst holds nothing of use.
 func (s *Store) Read(ctx context.Context, l segment.Location, off int, dst []byte) error {

@@ -51,7 +51,7 @@ func (s *Store) recover(ctx context.Context, dir string) error {
 	if err := s.adoptReserve(files); err != nil {
 		return err
 	}
-	if err := s.loadEpochs(); err != nil {
+	if err := errors.Join(s.loadEpochs(), s.loadAcks()); err != nil {
 		return err
 	}
 	s.start()
@@ -197,7 +197,7 @@ func (s *Store) replay(ctx context.Context) error {
 		prev = endOf(sealed)
 		s.noteSealed(n, sealed)
 		if prev.LastSeq > root.Seq {
-			s.apply(sealed.Footer.Changes)
+			s.active.apply(sealed.Footer.Changes)
 		}
 		s.setChain(prev)
 		if s.active.bytes > s.opts.OverlayBytes {
@@ -205,15 +205,6 @@ func (s *Store) replay(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (s *Store) apply(changes []segment.Change) {
-	for _, c := range changes {
-		if c.Delete {
-			c.Value = nil
-		}
-		s.active.set(text(c.Key), c.Value)
-	}
 }
 
 // flushReplayed moves what was replayed up to the end of a segment into the index. If that fails it stays in RAM: the disk may be
@@ -256,14 +247,14 @@ func follows(prev chainEnd, s segment.Sealed) error {
 func (s *Store) readSealed(ctx context.Context, n segment.ID) (segment.Sealed, error) {
 	e, _ := s.segs.get(n)
 	if !e.local {
-		return s.fetchSealed(ctx, n, e)
+		return s.fetchSealed(ctx, n)
 	}
 	sealed, err := s.openSealed(n, e.epoch)
 	if err == nil {
 		return sealed, nil
 	}
 	s.opts.Log.Error("local copy of a segment is damaged, trying nodes", "segment", uint64(n), "err", err)
-	fetched, ferr := s.fetchSealed(ctx, n, e)
+	fetched, ferr := s.fetchSealed(ctx, n)
 	if ferr != nil {
 		return segment.Sealed{}, fmt.Errorf("%w: %w", ErrDamaged, errors.Join(err, ferr))
 	}
@@ -277,21 +268,6 @@ func (s *Store) openSealed(n segment.ID, epoch uint64) (segment.Sealed, error) {
 	}
 	defer f.Close()
 	_, sealed, err := segment.OpenSealed(f, s.keys, n, epoch)
-	return sealed, err
-}
-
-// fetchSealed opens a footer from a node. The size must be known: from the index, or from the head of a clone.
-func (s *Store) fetchSealed(ctx context.Context, n segment.ID, e segmentEntry) (sealed segment.Sealed, err error) {
-	if e.size == 0 {
-		return sealed, fmt.Errorf("segment %d is not here and its size is not known", n)
-	}
-	err = s.fetch(ctx, n, 0, e.size, func(b []byte) error {
-		_, got, err := segment.OpenSealed(pieces{{0, b}}, s.keys, n, e.epoch)
-		if err == nil {
-			sealed = got
-		}
-		return err
-	})
 	return sealed, err
 }
 

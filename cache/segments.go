@@ -50,7 +50,9 @@ func (s *Store) Segments(from segment.ID) []SegmentInfo {
 	defer t.mu.Unlock()
 	var infos []SegmentInfo
 	for n := max(from, 1); uint64(n) <= uint64(len(t.list)); n++ {
-		infos = append(infos, t.infoLocked(n))
+		i := t.infoLocked(n)
+		i.Epoch = or(i.Epoch, s.epochs.of(n))
+		infos = append(infos, i)
 	}
 	return infos
 }
@@ -102,6 +104,14 @@ func (t *segmentTable) add(n segment.ID, e segmentEntry) {
 	t.list[n-1] = e
 	t.dirty[uint64(n-1)/segmentChunk] = true
 	t.wakeLocked()
+}
+
+// setEpoch notes a segment's epoch, as its successor's footer says.
+func (t *segmentTable) setEpoch(n segment.ID, epoch uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list[n-1].epoch = epoch
+	t.dirty[uint64(n-1)/segmentChunk] = true
 }
 
 func localSize(e segmentEntry) int64 {

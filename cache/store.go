@@ -96,6 +96,7 @@ type Store struct {
 	table        *table
 	pending      []segment.Change // of completed transactions, in order, not yet in a commit
 	pendingBytes int64
+	pendingSince time.Time // when the first of them completed
 	spare        []segment.Change
 	completed    uint64 // transactions so far
 	flushWanted  bool
@@ -107,6 +108,7 @@ type Store struct {
 	space   space
 	segs    segmentTable
 	epochs  epochs
+	acks    acks
 	pages   pageCache
 	extents extentCache
 	handles handles
@@ -132,6 +134,7 @@ func newStore(keys *seal.Keys, d disk.FS, o Options) *Store {
 	s.extents.items = map[segment.Location]*extentItem{}
 	s.handles = handles{limit: o.OpenSegments, files: map[segment.ID]*handle{}}
 	s.segs.init()
+	s.acks.byNode = map[[8]byte]IntervalSet{}
 	if o.Fetcher != nil {
 		s.SetFetcher(o.Fetcher)
 	}
@@ -191,20 +194,7 @@ func (s *Store) create(dir string) error {
 
 // makeEmpty makes the directory of segments and an index without a page.
 func (s *Store) makeEmpty(dir string, epoch uint64) error {
-	f, err := s.listFiles()
-	if err != nil {
-		return err
-	}
-	if len(f.sealed)+len(f.open) > 0 {
-		return ErrExists
-	}
-	if err := s.disk.Mkdir(segmentsDir); err != nil {
-		return fmt.Errorf("make directory: %w", err)
-	}
-	if err := s.disk.SyncDir("."); err != nil {
-		return fmt.Errorf("sync directory: %w", err)
-	}
-	ix, err := s.openIndex(dir)
+	ix, err := s.makeDirs(dir)
 	if err != nil {
 		return err
 	}
@@ -213,6 +203,32 @@ func (s *Store) makeEmpty(dir string, epoch uint64) error {
 	}
 	s.initLog(epoch)
 	return nil
+}
+
+// makeDirs makes the directory of segments and opens a new index.
+func (s *Store) makeDirs(dir string) (index, error) {
+	f, err := s.listFiles()
+	if err != nil {
+		return nil, err
+	}
+	if len(f.sealed)+len(f.open) > 0 {
+		return nil, ErrExists
+	}
+	if err := s.disk.Mkdir(segmentsDir); err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	if err := s.disk.SyncDir("."); err != nil {
+		return nil, fmt.Errorf("sync directory: %w", err)
+	}
+	ix, err := s.openIndex(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.cat = &catalog{ix: ix} // so that abandon closes it
+	if v, err := ix.get(bucketMeta, rootKey); err != nil || v != nil {
+		return nil, errors.Join(ErrExists, err)
+	}
+	return ix, nil
 }
 
 // emptyIndex gives ix a new root, and nothing else.
@@ -329,6 +345,3 @@ func (s *Store) Append(data []byte) (segment.Location, error) {
 	}
 	return s.log.append(segment.KindExtent, data)
 }
-
-// checkpointIfDue is filled in by checkpoint.go.
-func (s *Store) checkpointIfDue(ctx context.Context) error { return nil }

@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"dfsmount/segment"
 )
@@ -55,6 +56,9 @@ func (s *Store) update(fn func(tx *Tx) error) (kick bool, err error) {
 	}
 	if err := s.admit(tx); err != nil {
 		return false, err
+	}
+	if len(s.pending) == 0 {
+		s.pendingSince = time.Now()
 	}
 	for _, c := range tx.w.c {
 		s.active.set(c.key, c.value)
