@@ -182,6 +182,16 @@ func TestSealedEveryForgedBit(t *testing.T) {
 	}
 }
 
+// TestVerifyHoldsTrailerToSegment: the trailer of another segment, in the right place.
+func TestVerifyHoldsTrailerToSegment(t *testing.T) {
+	s := makeSmall(t)
+	s.sealed[len(s.sealed)-5] ^= 1
+	mend(s.sealed, s.frames)
+	if _, err := segment.Verify(newSource(s.sealed)); !errors.Is(err, segment.ErrDamaged) {
+		t.Error(err)
+	}
+}
+
 // mend makes every checksum of a sealed segment hold again.
 func mend(b []byte, frames []segment.FrameInfo) {
 	table := crc32.MakeTable(crc32.Castagnoli)

@@ -211,6 +211,26 @@ func TestCrashAtEveryWrite(t *testing.T) {
 	}
 }
 
+// TestDieThenCrash: the process dies at each of its writes, and then the machine while the next process recovers from what is in the
+// page cache only. What one recovery read must not be gone for the next.
+func TestDieThenCrash(t *testing.T) {
+	for k := 0; ; k++ {
+		for _, seed := range crashSeeds(k) {
+			d, h := simdisk.New(), newHistory()
+			d.Fail(simdisk.Fault{Op: simdisk.WriteAt, Skip: k, Err: syscall.EIO})
+			err := h.write(d)
+			if len(d.Unmet()) > 0 {
+				return
+			}
+			if !errors.Is(err, syscall.EIO) {
+				t.Fatal(err)
+			}
+			d.Heal()
+			recoverAgain(t, d, h, seed, fmt.Sprintf("died at write %d, seed %d", k, seed))
+		}
+	}
+}
+
 // crashSeeds loses all, keeps all, and throws dice of its own for every k: an early write would else meet one fate
 // in every run.
 func crashSeeds(k int) []uint64 {
@@ -223,7 +243,11 @@ func crashSeeds(k int) []uint64 {
 
 func recoverWithCrashes(t *testing.T, d *simdisk.Disk, h *history, seed uint64, what string) {
 	t.Helper()
-	d = d.Crash(seed)
+	recoverAgain(t, d.Crash(seed), h, seed, what)
+}
+
+func recoverAgain(t *testing.T, d *simdisk.Disk, h *history, seed uint64, what string) {
+	t.Helper()
 	for j := 1; ; j++ {
 		d.StopAt(j)
 		err := h.recoverAndSeal(d)

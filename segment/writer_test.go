@@ -127,7 +127,11 @@ func TestSyncWaitsForEarlierAppends(t *testing.T) {
 		<-g.arrived
 		close(g.through[size(10)])
 		must(t, <-done) // with the later Append still on its way: a deadlock here fails the test
-		must(t, w.AppendCommit(commit(40, "a", "1")))
+		c := commit(40, "a", "1")
+		must(t, w.AppendCommit(c))
+		if want := 192 + segment.FrameSize(10); int64(c.Durable) != want {
+			t.Errorf("S3: %d bytes are said to be durable, want %d", c.Durable, want)
+		}
 		again := make(chan error)
 		go func() { again <- w.Sync() }()
 		synctest.Wait()
@@ -202,6 +206,30 @@ func TestWriterRefuses(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// forgetful is a file that says it wrote, and did not.
+type forgetful struct {
+	disk.File
+	from int64
+}
+
+func (f *forgetful) WriteAt(p []byte, off int64) (int, error) {
+	if f.from > 0 && off >= f.from {
+		return len(p), nil
+	}
+	return f.File.WriteAt(p, off)
+}
+
+// TestSealReadsBack: S4.
+func TestSealReadsBack(t *testing.T) {
+	f := &forgetful{File: create(t, simdisk.New(), openName)}
+	w, err := segment.NewWriter(f, keys, header)
+	must(t, err)
+	f.from = w.Size()
+	if _, err := w.Seal(segment.Footer{}); !errors.Is(err, segment.ErrDamaged) {
+		t.Errorf("S4: a footer that is not there was sealed: %v", err)
+	}
+}
 
 // TestResumedTakesNothing: a recovered segment is never appended to.
 func TestResumedTakesNothing(t *testing.T) {
