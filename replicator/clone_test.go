@@ -282,7 +282,7 @@ func TestCloneFromOneNodeFindsTheOthers(t *testing.T) {
 	}
 }
 
-// The node that was named is behind; one that only the settings name has the newest head.
+// R9: the node that was named is behind; one that only the settings name has the newest head.
 func TestCloneTakesTheNewestHeadOfAllNodes(t *testing.T) {
 	n, w := standard(t)
 	n.replicate(w, 3, "mem://n1")

@@ -93,6 +93,26 @@ func TestFencedByConflict(t *testing.T) {
 	})
 }
 
+// R4: a claim made while a Put is under way ends in no acknowledgement: whoever claimed may have listed before the object was there.
+func TestFencedDuringAnUpload(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
+		g.nodes[0].delay = 10 * time.Second
+		g.start()
+		g.after(time.Minute)
+		g.store.add(1)
+		g.after(5 * time.Second)
+		g.takeOver(0, 2)
+		g.after(time.Minute)
+		if g.nodes[0].object(object(1)) == nil {
+			t.Fatal("the upload did not end: this shows nothing")
+		}
+		if acks := g.acked(0); len(acks) > 0 {
+			t.Errorf("acknowledged behind the claim: %v", acks)
+		}
+		wantFenced(t, g)
+	})
+}
+
 // Two clones that claimed the same epoch on different nodes both stop when they meet.
 func TestFencedBySameEpoch(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, g *rig) {

@@ -44,6 +44,7 @@ func TestFetchPrefersTheNearest(t *testing.T) {
 	})
 }
 
+// R8: bytes that do not authenticate are not used, and their copy does not count.
 func TestFetchGoesOnAfterBadBytes(t *testing.T) {
 	inBubble(t, 2, 2, func(t *testing.T, g *rig) {
 		g.store.add(3)

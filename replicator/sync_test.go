@@ -10,6 +10,7 @@ import (
 	"time"
 )
 
+// R7: what was written before the call is on as many nodes as asked.
 func TestSyncSealsAndWaits(t *testing.T) {
 	inBubble(t, 3, 2, func(t *testing.T, g *rig) {
 		g.nodes[0].delay, g.nodes[1].delay, g.nodes[2].delay = time.Second, 2*time.Second, time.Hour

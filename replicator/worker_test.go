@@ -61,6 +61,7 @@ func TestHeaderComesBeforeSegments(t *testing.T) {
 	})
 }
 
+// R5: oldest first.
 func TestNodeIsSentTheOldestFirst(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
 		g.opts.Uploads = 3
@@ -89,6 +90,7 @@ func segmentsOf(names []string) []segment.ID {
 	return ids
 }
 
+// R1: being away has no time limit.
 func TestTwoDaysOffline(t *testing.T) {
 	inBubble(t, 2, 2, func(t *testing.T, g *rig) {
 		g.store.add(3)
@@ -208,6 +210,7 @@ func TestLostAnswer(t *testing.T) {
 	})
 }
 
+// R2: nothing counts before Put returned nil.
 func TestAckIsRecordedOnlyAfterPutReturns(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
 		hang := g.nodes[0].On(nodetest.Put, object(1)).Hang()
@@ -279,6 +282,7 @@ func TestAcksAreRecordedInBatches(t *testing.T) {
 	})
 }
 
+// R6: what is gone does not count.
 func TestNodeThatLostObjects(t *testing.T) {
 	inBubble(t, 2, 2, func(t *testing.T, g *rig) {
 		g.store.add(8)
@@ -337,6 +341,7 @@ func TestOtherBytesUnderOurName(t *testing.T) {
 	})
 }
 
+// R3: damaged bytes are never sent.
 func TestDamagedLocalSegment(t *testing.T) {
 	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
 		g.store.add(5)
