@@ -388,12 +388,14 @@ func writeSynced(path string, data []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// awaitENOTCONN waits until the kernel knows that the mount's process is gone: a dead mount answers an error, it never looks empty.
+// awaitENOTCONN waits until the kernel knows that the mount's process is gone. It asks for statfs(2): what the kernel has in its cache, even
+// a listing, it goes on answering (from that, never as an empty directory).
 func awaitENOTCONN(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
-		_, err := os.ReadDir(dir)
+		var st syscall.Statfs_t
+		err := syscall.Statfs(dir, &st)
 		if errors.Is(err, syscall.ENOTCONN) {
 			return nil
 		}

@@ -37,8 +37,9 @@ func detachDead(m *MountInfo, log *slog.Logger) error {
 	if m.Type != Type {
 		return fmt.Errorf("%s is a mount point already (type %s, from %s)", m.Dir, m.Type, m.Source)
 	}
-	var st unix.Stat_t
-	if err := unix.Stat(m.Dir, &st); !errors.Is(err, unix.ENOTCONN) {
+	// Not stat(2) or a listing: the kernel answers those from its cache long after the process has died. It always asks for statfs(2).
+	var st unix.Statfs_t
+	if err := unix.Statfs(m.Dir, &st); !errors.Is(err, unix.ENOTCONN) {
 		return fmt.Errorf("%s is mounted already (from %s)", m.Dir, m.Source)
 	}
 	log.Warn("detaching a mount whose process is gone", "dir", m.Dir, "source", m.Source)
