@@ -216,19 +216,39 @@ func TestCrashAtEveryWrite(t *testing.T) {
 func TestDieThenCrash(t *testing.T) {
 	for k := 0; ; k++ {
 		for _, seed := range crashSeeds(k) {
-			d, h := simdisk.New(), newHistory()
-			d.Fail(simdisk.Fault{Op: simdisk.WriteAt, Skip: k, Err: syscall.EIO})
-			err := h.write(d)
-			if len(d.Unmet()) > 0 {
-				return
+			for j, stopped := 1, true; stopped; j++ {
+				d, h, ok := die(t, k)
+				if !ok {
+					return
+				}
+				what := fmt.Sprintf("died at write %d, seed %d, stop at %d", k, seed, j)
+				d.StopAt(j)
+				err := h.recoverAndSeal(d)
+				if stopped = err != nil; stopped && !errors.Is(err, simdisk.ErrStopped) {
+					t.Fatalf("%s: %v", what, err)
+				}
+				if err := h.recoverAndSeal(d.Crash(seed + uint64(j))); err != nil {
+					t.Fatalf("S5, %s: %v", what, err)
+				}
 			}
-			if !errors.Is(err, syscall.EIO) {
-				t.Fatal(err)
-			}
-			d.Heal()
-			recoverAgain(t, d, h, seed, fmt.Sprintf("died at write %d, seed %d", k, seed))
 		}
 	}
+}
+
+// die runs the workload until the write number k and leaves everything in the page cache; ok is false if there are fewer.
+func die(t *testing.T, k int) (d *simdisk.Disk, h *history, ok bool) {
+	t.Helper()
+	d, h = simdisk.New(), newHistory()
+	d.Fail(simdisk.Fault{Op: simdisk.WriteAt, Skip: k, Err: syscall.EIO})
+	err := h.write(d)
+	if len(d.Unmet()) > 0 {
+		return d, h, false
+	}
+	if !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	d.Heal()
+	return d, h, true
 }
 
 // crashSeeds loses all, keeps all, and throws dice of its own for every k: an early write would else meet one fate
