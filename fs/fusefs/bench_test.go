@@ -2,9 +2,12 @@ package fusefs
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -91,27 +94,50 @@ func BenchmarkRename(b *testing.B) {
 	})
 }
 
-// BenchmarkReadRandom reads 4 KiB at random offsets past the page cache.
-func BenchmarkReadRandom(b *testing.B) {
+// BenchmarkReadRandom reads 4 KiB at random offsets past the page cache, eight at a time.
+func BenchmarkReadRandom(b *testing.B) { benchmarkRead(b, 4096, 8) }
+
+// BenchmarkReadOne reads 4 KiB at random offsets past the page cache, one after the other.
+func BenchmarkReadOne(b *testing.B) { benchmarkRead(b, 4096, 1) }
+
+// BenchmarkReadLarge reads 1 MiB at a time, two at once, past the page cache.
+func BenchmarkReadLarge(b *testing.B) { benchmarkRead(b, 1<<20, 2) }
+
+func benchmarkRead(b *testing.B, length, parallel int) {
 	benchmark(b, func(b *testing.B, dir string) {
-		const size = 16 << 20
+		const size = 64 << 20
 		path := name(dir, 0)
 		if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
 			b.Fatal(err)
 		}
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECT, 0)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer unix.Close(fd)
-		buf := make([]byte, 8192)
-		at := uint64(1)
+		b.SetBytes(int64(length))
 		b.ResetTimer()
-		for range b.N {
-			at = at*6364136223846793005 + 1442695040888963407
-			if _, err := unix.Pread(fd, buf[:4096], int64(at>>40)%(size/4096)*4096); err != nil {
-				b.Fatal(err)
-			}
+		var wg sync.WaitGroup
+		for reader := range parallel {
+			wg.Go(func() {
+				if err := readDirect(path, reader+1, b.N/parallel+1, length, size); err != nil {
+					b.Error(err)
+				}
+			})
 		}
+		wg.Wait()
 	})
+}
+
+func readDirect(path string, seed, count, length, size int) error {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECT, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, length+4096)
+	buf = buf[4096-uintptr(unsafe.Pointer(&buf[0]))%4096:][:length]
+	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	for range count {
+		off := random.Int64N(int64(size/length)) * int64(length)
+		if n, err := unix.Pread(fd, buf, off); n != length {
+			return fmt.Errorf("read %d of %d bytes: %w", n, length, err)
+		}
+	}
+	return nil
 }

@@ -22,9 +22,9 @@
 //
 // # Serving
 //
-// Two loops read requests, with the same adapter behind them. "library" is go-fuse's own. "own" (loop_own.go) has one reader that answers
-// what is answered from memory itself, hands to a goroutine what may wait, polls the device for some tens of microseconds before it
-// sleeps as long as that keeps paying, and is replaced by another reader when an operation it thought quick is not.
+// Two loops read requests, with the same adapter behind them. "library" is go-fuse's own. "own" (loop_own.go) has one reader at a time, which
+// answers itself what is answered from memory, passes the turn to another before what may wait, polls the device for some tens of
+// microseconds before it sleeps as long as that keeps paying, and is relieved by another when an operation it thought quick is not.
 //
 // # Waiting
 //

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// requestSlack is what a WRITE needs beyond its data, for header and arguments (the kernel wants a page), and a READ's reply.
+const requestSlack = 4096 + smallReply
+
 // ownLoop serves with one reader at a time, which answers itself what is quick.
 //
 // A wake-up costs more than most operations: 8 µs on the same CPU, 40 to 110 µs on another that sleeps. The library's readers pay one for
@@ -21,26 +24,27 @@ type ownLoop struct {
 	proto   *fuse.ProtocolServer
 	adapter *adapter
 	log     *slog.Logger
-	buffers *buffers
+	buffers sync.Pool // of *[]byte, each with room for the largest request or reply
 	turn    *turn
 	pace    pace
 	polling *polling
 	start   time.Time
 
-	handlers sync.WaitGroup // readers and what they handed off
-	ended    chan error     // from the reader that saw the end
+	readers sync.WaitGroup
+	ended   chan error // from the reader that saw the end
 
 	mu    sync.Mutex
 	reads map[uint64]struct{} // READs at work, by unique: what the end of the mount interrupts
 }
 
 func newOwnLoop(fd int, a *adapter, o Options) (loop, error) {
+	size := o.maxWrite() + requestSlack
 	return &ownLoop{
 		fd:      fd,
 		proto:   fuse.NewProtocolServer(a, o.protocol(a.acl)),
 		adapter: a,
 		log:     o.log(),
-		buffers: newBuffers(o.maxWrite()),
+		buffers: sync.Pool{New: func() any { b := make([]byte, size); return &b }},
 		turn:    newTurn(),
 		polling: newPolling(o.NoPoll),
 		start:   time.Now(),
@@ -51,8 +55,8 @@ func newOwnLoop(fd int, a *adapter, o Options) (loop, error) {
 
 // init answers INIT, which the kernel has queued while mounting.
 func (l *ownLoop) init() error {
-	in := l.buffers.get(l.buffers.size)
-	defer l.buffers.put(in)
+	in := l.buffers.Get().(*[]byte)
+	defer l.buffers.Put(in)
 	n, err := unix.Read(l.fd, *in)
 	if err != nil {
 		return fmt.Errorf("read the first request: %w", err)
@@ -74,33 +78,18 @@ func (l *ownLoop) serve() error {
 	err := <-l.ended
 	l.turn.finish() // no reader is added any more
 	l.interruptReads()
-	l.handlers.Wait()
+	l.readers.Wait()
 	unix.Close(l.fd)
 	return err
 }
 
-func (l *ownLoop) startReader() {
-	l.handlers.Add(1)
-	go l.newReader().run()
-}
-
-// relief is called when the reader is held up by a request: its kind is handed off from now on, and another reader goes on.
+// relief is called when the reader is held up by a request: the turn is passed before its kind from now on, and another reader goes on.
 func (l *ownLoop) relief(op uint32) {
 	l.pace.took(op, tick)
 	l.startReader()
 }
 
 func (l *ownLoop) since() time.Duration { return time.Since(l.start) }
-
-// handOff answers r in a goroutine. in is where r lies; it passes to the goroutine.
-func (l *ownLoop) handOff(r request, in *[]byte) {
-	l.handlers.Go(func() {
-		out := l.buffers.get(r.replySize())
-		l.answer(r, *out)
-		l.buffers.put(out)
-		l.buffers.put(in)
-	})
-}
 
 // answer runs the operation and sends the reply, for which out has room.
 func (l *ownLoop) answer(r request, out []byte) {

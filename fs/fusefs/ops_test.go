@@ -357,6 +357,8 @@ func TestRenameFlags(t *testing.T) {
 func TestSlowReadsDoNotStopTheMount(t *testing.T) {
 	loops(t, func(t *testing.T, loop string) {
 		m := startRAM(t, loop)
+		sub := filepath.Join(m.Dir, "sub") // the kernel locks the directory above while the slow look-up lasts
+		must(t, os.Mkdir(sub, 0o700))
 		done := make(chan error, 9)
 		for i := range 8 {
 			file := filepath.Join(m.Dir, fmt.Sprint(slowPrefix, i))
@@ -377,9 +379,8 @@ func TestSlowReadsDoNotStopTheMount(t *testing.T) {
 			}
 			done <- err
 		}()
-		must(t, os.Mkdir(filepath.Join(m.Dir, "sub"), 0o700)) // the directory above is locked by the look-up, in the kernel
 		for i := range 100 {
-			must(t, os.WriteFile(filepath.Join(m.Dir, "sub", fmt.Sprint(i)), []byte("x"), 0o600))
+			must(t, os.WriteFile(filepath.Join(sub, fmt.Sprint(i)), []byte("x"), 0o600))
 		}
 		select {
 		case err := <-done:

@@ -3,23 +3,23 @@ package fusefs
 import "time"
 
 const (
-	// quick is what an operation may take and be answered by the reader itself the next time. Handing one off costs about 15 µs.
+	// quick is what an operation may take and be answered by the reader itself the next time. Passing the turn costs about 15 µs of CPU.
 	quick = 150 * time.Microsecond
 	// inlineBytes is the most file data of a READ or WRITE that the reader handles itself: more takes long by its size alone.
 	inlineBytes = 32 << 10
 
-	handOffMin = 16
-	handOffMax = 1024
+	passMin = 16
+	passMax = 1024
 )
 
 // waits are the operations that wait by their nature.
 var waits = [opCount]bool{opFsync: true, opFsyncDir: true, opSyncFS: true, opFallocate: true, opCopyRange: true}
 
-// pace remembers of each operation how it went: one that took long is handed off for the next requests of its kind, more of them each time it
-// happens again, and then tried once more. Only the reader that has the turn uses it.
+// pace remembers of each operation how it went: after one that took long the turn is passed before the next requests of its kind, more of them
+// each time it happens again, and then one is tried once more. Only the reader that has the turn uses it.
 type pace [opCount]struct{ left, span uint32 }
 
-// atOnce tells whether the reader should answer r itself.
+// atOnce tells whether the reader should keep the turn while it answers r.
 func (p *pace) atOnce(r request) bool {
 	op := r.opcode()
 	if op >= opCount {
@@ -45,6 +45,6 @@ func (p *pace) took(op uint32, d time.Duration) {
 		s.span /= 2
 		return
 	}
-	s.span = min(max(2*s.span, handOffMin), handOffMax)
+	s.span = min(max(2*s.span, passMin), passMax)
 	s.left = s.span
 }

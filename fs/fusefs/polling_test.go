@@ -49,29 +49,29 @@ func TestPollingOff(t *testing.T) {
 	}
 }
 
-func TestPaceHandsOffWhatWasSlow(t *testing.T) {
+func TestPacePassesTheTurnBeforeWhatWasSlow(t *testing.T) {
 	var p pace
 	lookup := make(request, requestHeader)
 	lookup[4] = 1
 	if !p.atOnce(lookup) {
-		t.Fatal("a look-up is handed off before any was slow")
+		t.Fatal("the turn is passed before a look-up although none was slow")
 	}
 	p.took(1, quick)
-	for i := range handOffMin {
+	for i := range passMin {
 		if p.atOnce(lookup) {
-			t.Fatalf("request %d after a slow one is not handed off", i)
+			t.Fatalf("the turn is kept for request %d after a slow one", i)
 		}
 	}
 	if !p.atOnce(lookup) {
 		t.Fatal("it is never tried again")
 	}
 	p.took(1, quick)
-	if p[1].left != 2*handOffMin {
-		t.Errorf("slow again: the next %d are handed off, want %d", p[1].left, 2*handOffMin)
+	if p[1].left != 2*passMin {
+		t.Errorf("slow again: the turn is passed before %d, want %d", p[1].left, 2*passMin)
 	}
 	fsync := make(request, requestHeader)
 	fsync[4] = opFsync
 	if p.atOnce(fsync) {
-		t.Error("an fsync is not handed off")
+		t.Error("the turn is kept for an fsync")
 	}
 }

@@ -12,20 +12,21 @@ import (
 // reader reads requests while it has the turn.
 type reader struct {
 	*ownLoop
-	in  *[]byte // the request being read; passes on with a WRITE that is handed off
-	out *[]byte // replies to what it answers itself
+	in  *[]byte // the request
+	out *[]byte // its reply
 }
 
-func (l *ownLoop) newReader() *reader {
-	return &reader{ownLoop: l, in: l.buffers.get(l.buffers.size), out: l.buffers.get(l.buffers.size)}
+// startReader lets another reader have the turn.
+func (l *ownLoop) startReader() {
+	l.readers.Go(func() { (&reader{ownLoop: l}).run() })
 }
 
-// run reads until the mount is gone or the turn is lost. It keeps a thread of its own: a thread that is awake is the point.
+// run reads until the mount is gone or the turn is. It keeps a thread of its own: a thread that is awake is the point.
 func (r *reader) run() {
-	defer r.handlers.Done()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer func() { r.buffers.put(r.in); r.buffers.put(r.out) }()
+	r.in, r.out = r.buffers.Get().(*[]byte), r.buffers.Get().(*[]byte)
+	defer func() { r.buffers.Put(r.in); r.buffers.Put(r.out) }()
 	for {
 		n, err := r.next()
 		if err != nil {
@@ -50,20 +51,18 @@ func endOf(err error) error {
 	return fmt.Errorf("read requests: %w", err)
 }
 
-// handle answers a request or hands it off. It tells whether the reader still has the turn.
+// handle answers a request, and tells whether the reader still has the turn. Before one that may wait it passes the turn on: the other reader's
+// thread wakes up while this one is at work already.
 func (r *reader) handle(req request) bool {
 	op := req.opcode()
 	if !r.pace.atOnce(req) {
-		r.pass(req)
-		return true
-	}
-	out := *r.out
-	if n := req.replySize(); n > len(out) {
-		out = make([]byte, n)
+		r.startReader()
+		r.answer(req, r.room(req))
+		return false
 	}
 	began := time.Now()
 	v := r.turn.enter(op)
-	r.answer(req, out)
+	r.answer(req, r.room(req))
 	if !r.turn.leave(v) {
 		return false
 	}
@@ -71,16 +70,12 @@ func (r *reader) handle(req request) bool {
 	return true
 }
 
-// pass hands req off: a large one with the buffer it lies in, a small one as a copy.
-func (r *reader) pass(req request) {
-	if len(req) > smallReply {
-		in := r.in
-		r.in = r.buffers.get(r.buffers.size)
-		r.handOff(req, in)
-		return
+// room is where the reply to req is made.
+func (r *reader) room(req request) []byte {
+	if n := req.replySize(); n > len(*r.out) {
+		return make([]byte, n)
 	}
-	in := r.buffers.get(len(req))
-	r.handOff((*in)[:copy(*in, req)], in)
+	return *r.out
 }
 
 // next reads one request: at once if one is there, by polling if that is worth it, after sleeping otherwise.

@@ -7,7 +7,7 @@ import (
 
 // turn says which reader may read, and whether it is at work on a request it answers itself. A reader whose request takes long is relieved:
 // another takes the turn, and the first one ends when it has answered. So a mount never waits for one operation longer than two ticks, and the
-// choice between answering at once and handing off is one of speed only, never of progress.
+// choice between keeping the turn and passing it on is one of speed only, never of progress.
 //
 // The word holds the reader's generation in the upper half and counts its requests in the lower: odd while at work. Only the reader of
 // that generation changes it, but for the relief, which may do so while it is odd: hence the compare-and-swap on leaving.

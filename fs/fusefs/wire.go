@@ -9,7 +9,6 @@ import (
 // Opcodes of the protocol that the own loop tells apart (linux/fuse.h; the library keeps its own to itself).
 const (
 	opForget      = 2
-	opSetAttr     = 4
 	opRead        = 15
 	opWrite       = 16
 	opFsync       = 20

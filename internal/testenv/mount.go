@@ -14,7 +14,7 @@ import (
 )
 
 // mountLife bounds a mount's life, so that a test that hangs in it fails instead of hanging: when its process dies every operation ends.
-const mountLife = 5 * time.Minute
+const mountLife = 2 * time.Minute
 
 // Mount is a filesystem on Dir that another process serves.
 type Mount struct {
