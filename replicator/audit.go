@@ -2,9 +2,10 @@ package replicator
 
 import (
 	"context"
+	"fmt"
+
 	"dfsmount/node"
 	"dfsmount/segment"
-	"fmt"
 )
 
 // audit compares what the node lists with what it acknowledged. What is gone or has another size was never as safe as it seemed: its

@@ -2,9 +2,6 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/node"
-	"dfsmount/seal"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +11,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"dfsmount/cache"
+	"dfsmount/node"
+	"dfsmount/seal"
+	"dfsmount/segment"
 )
 
 // CloneOptions say what to clone, and where to.
@@ -30,7 +32,8 @@ type CloneOptions struct {
 	// AcceptOlder takes an older head although newer segments are authentic, when the history in between is on no node that answers. Without it
 	// Clone refuses: a node that is away may have what is missing, and a clone would leave the newer data behind for good.
 	AcceptOlder bool
-	Hostname    string // told to other writers, in the clear; default the machine's
+	Hostname    string        // told to other writers, in the clear; default the machine's
+	Cache       cache.Options // of the store while it is made
 	Log         *slog.Logger
 	Stage       func(sentence string) // told what is being done, for people; may be nil
 }
@@ -43,11 +46,11 @@ type CloneOptions struct {
 // second Clone claims the next epoch. (3) Survey again: whatever the old writer had acknowledged before our claim is listed now. (4) Acknowledgements
 // and our claim into the store, closed. (5) Renamed to Dir: done.
 func Clone(ctx context.Context, o CloneOptions) (*CloneResult, error) {
-	return clone(ctx, o, createFromNodes)
+	return clone(ctx, o, createFromNodes(o.Cache))
 }
 
 // creator makes a store in dir whose history ends in head and goes on with epoch.
-type creator func(ctx context.Context, dir string, k *seal.Keys, h Head, epoch uint64, f placesFetcher) (clonedStore, error)
+type creator func(ctx context.Context, dir string, k *seal.Keys, h Head, epoch uint64, f *placesFetcher) (clonedStore, error)
 
 // clonedStore is a local store that can be closed.
 type clonedStore interface {
@@ -223,7 +226,7 @@ func (c *cloner) make(ctx context.Context, head Head) error {
 	if c.dir, err = os.MkdirTemp(parent, "."+filepath.Base(c.Dir)+".clone-"); err != nil {
 		return fmt.Errorf("clone: %w", err)
 	}
-	store, err := c.create(ctx, c.dir, c.keys, head, epoch, placesFetcher{c.places})
+	store, err := c.create(ctx, c.dir, c.keys, head, epoch, &placesFetcher{places: c.places, chains: &c.chains})
 	if err != nil {
 		return fmt.Errorf("clone: recover the state at %s: %w", segment.ObjectName(head.Number, head.Epoch), err)
 	}

@@ -3,12 +3,6 @@ package replicator
 import (
 	"bytes"
 	"context"
-	"dfsmount/internal/disk"
-	"dfsmount/internal/disk/simdisk"
-	"dfsmount/node"
-	"dfsmount/node/nodetest"
-	"dfsmount/seal"
-	"dfsmount/segment"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -20,6 +14,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"dfsmount/internal/disk"
+	"dfsmount/internal/disk/simdisk"
+	"dfsmount/node"
+	"dfsmount/node/nodetest"
+	"dfsmount/seal"
+	"dfsmount/segment"
 )
 
 // writer seals real segments, as a machine does, into RAM.
@@ -161,7 +162,7 @@ func (f fakeCloned) Close() error { *f.closed = true; return nil }
 
 // fakeCreate recovers from segment 1 on. It keeps the last store it made in last.
 func fakeCreate(last *fakeCloned) creator {
-	return func(ctx context.Context, dir string, k *seal.Keys, h Head, epoch uint64, f placesFetcher) (clonedStore, error) {
+	return func(ctx context.Context, dir string, k *seal.Keys, h Head, epoch uint64, f *placesFetcher) (clonedStore, error) {
 		if err := os.WriteFile(filepath.Join(dir, "index.db"), nil, 0o600); err != nil {
 			return nil, err
 		}
@@ -187,11 +188,9 @@ func fakeCreate(last *fakeCloned) creator {
 	}
 }
 
-func fetchFooter(ctx context.Context, k *seal.Keys, f placesFetcher, at objectKey) (footer segment.Footer, size int64, err error) {
-	for _, p := range f.places {
-		if n, ok := p.size(at); ok {
-			size = n
-		}
+func fetchFooter(ctx context.Context, k *seal.Keys, f *placesFetcher, at objectKey) (footer segment.Footer, size int64, err error) {
+	if size, err = f.Size(ctx, at.number, at.epoch); err != nil {
+		return footer, 0, err
 	}
 	err = f.Fetch(ctx, at.number, at.epoch, 0, size, func(b []byte) error {
 		_, s, err := segment.OpenSealed(byteSource{bytes.NewReader(b)}, k, at.number, at.epoch)

@@ -2,11 +2,12 @@ package replicator
 
 import (
 	"crypto/sha256"
-	"dfsmount/node"
-	"dfsmount/segment"
 	"fmt"
 	"io"
 	"sync"
+
+	"dfsmount/node"
+	"dfsmount/segment"
 )
 
 // maxDigests bounds how many segments' checksums are remembered; 64 bytes or so each.

@@ -1,9 +1,10 @@
 package replicator
 
 import (
-	"dfsmount/node"
 	"errors"
 	"fmt"
+
+	"dfsmount/node"
 )
 
 // ErrFenced: another writer took the volume over; nothing of this one is uploaded any more. Its tail is kept here.

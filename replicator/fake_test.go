@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"dfsmount/node"
-	"dfsmount/node/nodetest"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +13,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"dfsmount/node"
+	"dfsmount/node/nodetest"
+	"dfsmount/segment"
 )
 
 // fakeStore is a local store in RAM. What it holds survives a "restart": a second replicator on the same fakeStore.

@@ -3,14 +3,15 @@ package replicator
 import (
 	"cmp"
 	"context"
-	"dfsmount/node"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"dfsmount/node"
+	"dfsmount/segment"
 )
 
 // suspectFor is how long a node that failed a read is asked last.

@@ -3,12 +3,13 @@ package replicator
 import (
 	"bytes"
 	"context"
-	"dfsmount/node/nodetest"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"dfsmount/node/nodetest"
 )
 
 // take returns an accept that keeps the bytes if they are want.

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"dfsmount/node"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+
+	"dfsmount/node"
 )
 
 // HostFinding is what a host keeps.

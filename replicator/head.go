@@ -3,12 +3,13 @@ package replicator
 import (
 	"cmp"
 	"context"
-	"dfsmount/seal"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"dfsmount/seal"
+	"dfsmount/segment"
 )
 
 // Head is the newest segment of a history.

@@ -2,11 +2,12 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/node"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"dfsmount/node"
 )
 
 // headerObject is one generation of the volume's header.

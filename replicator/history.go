@@ -1,9 +1,10 @@
 package replicator
 
 import (
-	"dfsmount/segment"
 	"sort"
 	"time"
+
+	"dfsmount/segment"
 )
 
 // sealedSegment is one segment of the accepted history, as the store on this machine knows it.
@@ -34,6 +35,12 @@ func (h *history) extend(more []sealedSegment) {
 		h.sums = append(h.sums, h.total()+s.size)
 		h.segs = append(h.segs, s)
 	}
+}
+
+// cut forgets what is newer than last.
+func (h *history) cut(last segment.ID) {
+	n := h.index(last + 1)
+	h.segs, h.sums = h.segs[:n], h.sums[:n]
 }
 
 // learn takes sizes that nodes list for segments whose size the store does not know. They serve to show how much is where, and to ask for a whole object;

@@ -1,9 +1,10 @@
 package replicator
 
 import (
-	"dfsmount/segment"
 	"slices"
 	"sort"
+
+	"dfsmount/segment"
 )
 
 // span is a run of segment numbers, both ends included.

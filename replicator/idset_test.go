@@ -1,9 +1,10 @@
 package replicator
 
 import (
-	"dfsmount/segment"
 	"math/rand/v2"
 	"testing"
+
+	"dfsmount/segment"
 )
 
 func TestIDSetIsASet(t *testing.T) {

@@ -2,10 +2,11 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/segment"
 	"errors"
 	"io"
 	"time"
+
+	"dfsmount/segment"
 )
 
 // errNotHere: a segment of the accepted history is not on the local disk (evicted, or never here: cloned).

@@ -2,9 +2,10 @@ package replicator
 
 import (
 	"cmp"
-	"dfsmount/segment"
 	"slices"
 	"time"
+
+	"dfsmount/segment"
 )
 
 // shortage is a run of segments that all lack the same number of acknowledgements.

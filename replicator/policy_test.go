@@ -1,11 +1,12 @@
 package replicator
 
 import (
-	"dfsmount/segment"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
+
+	"dfsmount/segment"
 )
 
 func TestShortages(t *testing.T) {

@@ -2,9 +2,6 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/cache"
-	"dfsmount/node"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +9,10 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"dfsmount/cache"
+	"dfsmount/node"
+	"dfsmount/segment"
 )
 
 // Options of a replicator. Open is required.
@@ -65,7 +66,7 @@ type Replicator struct {
 
 // New makes a replicator for an open store. It reads the acknowledgements in the index and asks no node anything before Run or Fetch.
 func New(store *cache.Store, volume string, set Settings, o Options) *Replicator {
-	return newReplicator(newCacheStore(store), volume, set, o)
+	return newReplicator(cacheStore{store}, volume, set, o)
 }
 
 func newReplicator(l local, volume string, set Settings, o Options) *Replicator {
@@ -151,6 +152,9 @@ func (r *Replicator) Run(ctx context.Context) error {
 		return err
 	}
 	if err := r.loadClaim(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("claim epoch %d: %w", r.local.epoch(), err)
 	}
 	crew := crew{ctx: ctx}

@@ -1,8 +1,9 @@
 package replicator
 
 import (
-	"dfsmount/segment"
 	"fmt"
+
+	"dfsmount/segment"
 )
 
 // Finding is what a clone saw of one node.
@@ -37,6 +38,7 @@ func (c *cloner) record() (*CloneResult, error) {
 	res := &CloneResult{Volume: c.Volume, Head: c.made, Epoch: c.epoch, Skipped: c.skipped, Settings: c.settings, Header: c.header}
 	var hist history
 	hist.extend(c.store.segments(1))
+	hist.cut(c.made.Number) // what the new store wrote itself is on no node yet
 	c.learnSizes(&hist)
 	res.Segments, res.Bytes = uint64(len(hist.segs)), hist.total()
 	var anywhere idSet

@@ -1,11 +1,12 @@
 package replicator
 
 import (
-	"dfsmount/node"
 	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"dfsmount/node"
 )
 
 // Times of the retry policy. There is no last try: a node may be away for two days or two years.

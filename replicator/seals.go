@@ -2,8 +2,9 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/segment"
 	"sync"
+
+	"dfsmount/segment"
 )
 
 // sealGroup lets any number of callers share seals of the open segment. Who comes while a seal runs cannot rely on it, as it may have begun

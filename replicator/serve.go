@@ -2,10 +2,11 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/node"
-	"dfsmount/segment"
 	"errors"
 	"time"
+
+	"dfsmount/node"
+	"dfsmount/segment"
 )
 
 // outcome of one upload.

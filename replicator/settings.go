@@ -3,12 +3,13 @@ package replicator
 import (
 	"bytes"
 	"context"
-	"dfsmount/cache"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"dfsmount/cache"
 )
 
 // settingsVersion is the version of the settings' JSON in the state. Settings of another version are refused.
@@ -39,7 +40,7 @@ type Settings struct {
 func NewSettings(copies int) Settings { return Settings{Version: settingsVersion, Copies: copies} }
 
 // Load reads the settings from the state. ErrNoSettings if there are none.
-func Load(s *cache.Store) (Settings, error) { return loadSettings(cacheStore{Store: s}) }
+func Load(s *cache.Store) (Settings, error) { return loadSettings(cacheStore{s}) }
 
 func loadSettings(s state) (Settings, error) {
 	text, err := s.get(settingsKey)
@@ -56,7 +57,7 @@ func loadSettings(s state) (Settings, error) {
 // here when Change returns. Acknowledgements of nodes that fn removed are forgotten afterwards, so that nothing counts copies on them. On
 // error nothing has changed, unless the error says that the change itself was stored.
 func Change(s *cache.Store, fn func(*Settings) error) (Settings, error) {
-	return changeSettings(cacheStore{Store: s}, fn)
+	return changeSettings(cacheStore{s}, fn)
 }
 
 func changeSettings(s local, fn func(*Settings) error) (Settings, error) {

@@ -3,11 +3,12 @@ package replicator
 import (
 	"bytes"
 	"context"
-	"dfsmount/node"
 	"errors"
 	"fmt"
 	"io"
 	"time"
+
+	"dfsmount/node"
 )
 
 // source is the verified bytes of one segment on their way to a node.

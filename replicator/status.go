@@ -2,9 +2,10 @@ package replicator
 
 import (
 	"cmp"
-	"dfsmount/segment"
 	"slices"
 	"time"
+
+	"dfsmount/segment"
 )
 
 // States of a node.

@@ -1,13 +1,14 @@
 package replicator
 
 import (
-	"dfsmount/segment"
 	"encoding/json"
 	"flag"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"dfsmount/segment"
 )
 
 var update = flag.Bool("update", false, "write testdata/status.json anew")

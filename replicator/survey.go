@@ -2,12 +2,13 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/node"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+
+	"dfsmount/node"
+	"dfsmount/segment"
 )
 
 // objectKey names a segment of any history, accepted or not.
@@ -161,11 +162,41 @@ func unavailable(err error) bool {
 	return errors.As(err, &u)
 }
 
-// placesFetcher is a cache.Fetcher over places.
-type placesFetcher struct{ places []*place }
+// placesFetcher is a cache.NodeSource over places.
+type placesFetcher struct {
+	places []*place
+
+	mu     sync.Mutex
+	chains *chains // under mu
+}
+
+// Size implements cache.NodeSource. If nodes differ, the authentic copy decides.
+func (f *placesFetcher) Size(ctx context.Context, id segment.ID, epoch uint64) (int64, error) {
+	k := objectKey{id, epoch}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l, ok := f.chains.links[k]; ok {
+		return l.size, nil
+	}
+	listed := map[int64]bool{}
+	var last int64
+	for _, p := range f.places {
+		if size, ok := p.size(k); ok {
+			last, listed[size] = size, true
+		}
+	}
+	switch len(listed) {
+	case 0:
+		return 0, fmt.Errorf("size of %s: %w", k.object(), node.ErrNotExist)
+	case 1:
+		return last, nil
+	}
+	l, err := f.chains.open(ctx, k, nil)
+	return l.size, err
+}
 
 // Fetch implements cache.Fetcher.
-func (f placesFetcher) Fetch(ctx context.Context, id segment.ID, epoch uint64, off, length int64, accept func([]byte) error) error {
+func (f *placesFetcher) Fetch(ctx context.Context, id segment.ID, epoch uint64, off, length int64, accept func([]byte) error) error {
 	k := objectKey{id, epoch}
 	e := &fetchError{object: k.object(), last: node.ErrNotExist}
 	for _, p := range f.places {

@@ -2,9 +2,10 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/segment"
 	"fmt"
 	"strings"
+
+	"dfsmount/segment"
 )
 
 // Sync seals the open segment and waits until everything completed before the call is on copies nodes (0: the policy's number). It waits for

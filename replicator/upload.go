@@ -2,10 +2,11 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/node"
 	"errors"
 	"fmt"
 	"io"
+
+	"dfsmount/node"
 )
 
 // upload brings one segment to the node; nil only once the node holds it durably.

@@ -2,14 +2,15 @@ package replicator
 
 import (
 	"context"
-	"dfsmount/node"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"dfsmount/node"
+	"dfsmount/segment"
 )
 
 // worker brings one node up to date and keeps it so. run and what it calls belong to one goroutine; other goroutines read the fields

@@ -3,9 +3,6 @@ package replicator
 import (
 	"bytes"
 	"context"
-	"dfsmount/node"
-	"dfsmount/node/nodetest"
-	"dfsmount/segment"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +10,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"dfsmount/node"
+	"dfsmount/node/nodetest"
+	"dfsmount/segment"
 )
 
 var errDown = errors.New("connection refused")
