@@ -152,12 +152,21 @@ func (l *ownLoop) readEnds(unique uint64) {
 	l.mu.Unlock()
 }
 
-// interruptReads lets reads that wait for a node end: nobody waits for them any more. The library knows how to find them.
+// interruptReads lets reads that wait for a node end: nobody waits for them any more. One may have been read and not have begun, so we ask
+// until there is none.
 func (l *ownLoop) interruptReads() {
+	for l.interruptEach() > 0 {
+		time.Sleep(tick)
+	}
+}
+
+// interruptEach interrupts the reads at work, which only the library knows how to find, and tells how many there were.
+func (l *ownLoop) interruptEach() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := make([]byte, smallReply)
 	for unique := range l.reads {
 		l.proto.HandleRequest([][]byte{interruptOf(unique)}, [][]byte{out})
 	}
+	return len(l.reads)
 }

@@ -60,6 +60,8 @@ func childOptions(args []string) Options {
 			o.NoPoll = true
 		case "debug":
 			o.Debug = true
+		case "allow_other":
+			o.AllowOther = true
 		case "owner":
 			o.OwnerOnly = true
 		default:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +53,7 @@ type ramInode struct {
 func newRAMFS() *ramFS {
 	r := &ramFS{inodes: map[fs.InodeID]*ramInode{}, next: fs.Root, block: make(chan struct{})}
 	r.change = sync.NewCond(&r.mu)
-	r.make(fs.Caller{}, "", syscall.S_IFDIR|0o755, 0)
+	r.make(fs.Caller{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}, "", syscall.S_IFDIR|0o755, 0)
 	root := r.inodes[fs.Root]
 	root.attr.Nlink, root.parent = 2, fs.Root
 	return r

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +29,58 @@ type Mount struct {
 	err    error // of the process; read after exited
 }
 
+// PlainUser is a user without rights for tests that root runs: nobody, as most systems number it.
+const PlainUser = 65534
+
+// StartMountAs is StartMount for root's tests of what a plain user may do. dir belongs to user afterwards; without allow_other nobody else may enter
+// the mount, root included.
+func StartMountAs(t testing.TB, user uint32, dir, role string, args ...string) (*Mount, error) {
+	t.Helper()
+	program := filepath.Join(PublicDir(t), "test") // go test's own directories are closed to others
+	if err := copyProgram(os.Args[0], program); err != nil {
+		return nil, err
+	}
+	if err := os.Chown(dir, int(user), int(user)); err != nil {
+		return nil, err
+	}
+	return launch(t, dir, role, args, func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, program)
+		cmd.SysProcAttr = AsUser(user)
+		return cmd
+	})
+}
+
+// AsUser makes a command run as a user without supplementary groups.
+func AsUser(user uint32) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+}
+
+// PublicDir is t.TempDir for other users too.
+func PublicDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "public")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func copyProgram(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o755)
+}
+
 // StartMount starts this test binary again as role, with args, and returns when it said that its mount on dir is live. The mount is gone, and the
 // process too, when the test ends.
 func StartMount(t testing.TB, dir, role string, args ...string) *Mount {
@@ -42,8 +95,12 @@ func StartMount(t testing.TB, dir, role string, args ...string) *Mount {
 // TryMount is StartMount for a test that expects the mount to fail.
 func TryMount(t testing.TB, dir, role string, args ...string) (*Mount, error) {
 	t.Helper()
+	return launch(t, dir, role, args, func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, os.Args[0]) })
+}
+
+func launch(t testing.TB, dir, role string, args []string, command func(context.Context) *exec.Cmd) (*Mount, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), mountLife)
-	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd := command(ctx)
 	cmd.Env = append(os.Environ(), roleVar+"="+role, argsVar+"="+strings.Join(args, "\x1f"), quickExit())
 	cmd.Stderr = os.Stderr
 	stdin, errIn := cmd.StdinPipe()
