@@ -62,7 +62,7 @@ if something is not what was written.`,
 func checkVolume(ctx context.Context, c console, dir string, a checkArgs, pass *passphraseFlags) (report checkReport, err error) {
 	bar := newBar(c, "checking")
 	defer bar.end()
-	err = control.Do(ctx, dir, "check", a, &report, bar.set)
+	err = ask(ctx, dir, "check", a, &report, bar.set)
 	if !errors.Is(err, control.ErrNotMounted) {
 		return report, err
 	}

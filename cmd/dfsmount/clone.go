@@ -84,7 +84,7 @@ func cloneVolume(ctx context.Context, c console, cfg cloneConfig) error {
 		return fail(exitUnsafe, "bring the missing node back, or leave the newer data behind with --accept-older", "%w", err)
 	}
 	if err != nil {
-		return asNodeFailure(err)
+		return orElse(exitNode, "is the node running, and can it be reached from here?", err) // in a clone everything comes from nodes
 	}
 	return printClone(c, cfg.volume, result)
 }
@@ -100,14 +100,6 @@ func unlockRaw(raw, secret []byte) (*seal.Keys, error) {
 	}
 	defer key.Wipe()
 	return key.Derive(h.Volume), nil
-}
-
-// asNodeFailure gives an error that has no exit code of its own the one for nodes: in a clone everything comes from them.
-func asNodeFailure(err error) error {
-	if code, _ := classify(err); code != exitFault {
-		return err
-	}
-	return fail(exitNode, "is the node running, and can it be reached from here?", "%w", err)
 }
 
 func printClone(c console, volume string, r *replicator.CloneResult) error {

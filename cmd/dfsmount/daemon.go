@@ -69,10 +69,11 @@ func daemonise(ctx context.Context, c console, stateDir string, passphrase []byt
 	}
 	passIn.Close()
 	verdictOut.Close()
-	_, err = passOut.Write(passphrase)
+	_, unread := passOut.Write(passphrase)
 	passOut.Close()
+	err = awaitVerdict(ctx, c, verdictIn) // tells more than a passphrase that nobody read
 	if err == nil {
-		err = awaitVerdict(ctx, c, verdictIn)
+		err = unread
 	}
 	if err != nil && ctx.Err() != nil {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // the child ends in order: nothing it made durable is lost

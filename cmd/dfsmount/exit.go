@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"dfsmount/cache"
+	"dfsmount/fs/fusefs"
 	"dfsmount/internal/control"
 	"dfsmount/internal/passphrase"
 	"dfsmount/node"
+	"dfsmount/replicator"
 	"dfsmount/seal"
 )
 
@@ -91,6 +94,11 @@ var known = []struct {
 	{control.ErrGone, exitFault, "see mount.log in the volume's directory"},
 	{cache.ErrFull, exitFull, "free some room on the disk that holds the volume; nothing acknowledged is lost"},
 	{cache.ErrDamaged, exitDamaged, "run `dfsmount check VOLUME`; a good copy on a node can be had back with `dfsmount clone`"},
+	{cache.ErrNoStore, exitVolume, "have it back from its nodes with `dfsmount clone`"},
+	{fusefs.ErrNotMounted, exitMountpoint, "`findmnt -t fuse.dfsmount` lists what is mounted"},
+	{replicator.ErrFenced, exitInUse, "the volume was cloned elsewhere and is written there; what is not on a node yet is kept here"},
+	{syscall.ENOSPC, exitFull, "free some room on the disk that holds the volume"},
+	{node.ErrFull, exitNode, "make room on the node, or add another one"},
 	{node.ErrPermanent, exitNode, "check the node's URL: `dfsmount node` prints it when it starts"},
 }
 
@@ -110,6 +118,14 @@ func classify(err error) (code int, hint string) {
 		}
 	}
 	return exitFault, ""
+}
+
+// orElse gives an error that has no exit code of its own this one.
+func orElse(code int, hint string, err error) error {
+	if own, _ := classify(err); err == nil || own != exitFault {
+		return err
+	}
+	return fail(code, hint, "%w", err)
 }
 
 // report writes an error as people read it, one sentence and a hint, and returns its exit code.

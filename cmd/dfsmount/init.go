@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ func initVolume(ctx context.Context, c console, cfg initConfig) error {
 	if err != nil {
 		return err
 	}
-	settings, err := initialSettings(ctx, cfg)
+	settings, err := initialSettings(ctx, cfg, target)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func newVolumeDir(path string) (string, error) {
 	return abs, nil
 }
 
-func initialSettings(ctx context.Context, cfg initConfig) (replicator.Settings, error) {
+func initialSettings(ctx context.Context, cfg initConfig, target string) (replicator.Settings, error) {
 	copies := cfg.copies
 	if copies == 0 {
 		copies = max(1, min(2, len(cfg.nodes)))
@@ -115,6 +116,9 @@ func initialSettings(ctx context.Context, cfg initConfig) (replicator.Settings, 
 		url, err := absoluteNode(raw)
 		if err != nil {
 			return s, err
+		}
+		if path, ok := strings.CutPrefix(url, "dir:"); ok && (within(path, target) || within(target, path)) {
+			return s, fail(exitUsage, "keep copies on another disk", "the node %s and the volume's directory contain each other", path)
 		}
 		if err := checkNode(ctx, url); err != nil {
 			return s, err

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -59,17 +60,50 @@ never from the command line or the environment.`,
   dfsmount mount ~/.vault ~/vault
   dfsmount status ~/vault
   dfsmount umount ~/vault`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Version:       version,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Version:                    version,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs, // RunE says what is wrong with them
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fail(exitUsage, "see `"+cmd.CommandPath()+" --help`", "%v", err)
 	})
+	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(initCommand(c), mountCommand(c), umountCommand(c), statusCommand(c), syncCommand(c), nodeCommand(c),
 		nodesCommand(c), cloneCommand(c), checkCommand(c), demoCommand(c), versionCommand(c), exitCodesTopic())
 	return root
+}
+
+func unknownCommand(root *cobra.Command, word string) error {
+	hint := "`dfsmount --help` lists the commands"
+	if similar := root.SuggestionsFor(word); len(similar) > 0 {
+		hint = "did you mean " + strings.Join(similar, " or ") + "? " + hint
+	}
+	return fail(exitUsage, hint, "there is no command %q", word)
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [command]",
+		Short:   "Help about any command",
+		Example: "  dfsmount help mount",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, _, err := root.Find(args)
+			if err != nil || cmd == root && len(args) > 0 {
+				return unknownCommand(root, args[0])
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // mount8 turns the form in which mount(8) and systemd call a filesystem's helper, `dfsmount VOLUME DIR [-o …]`, into
@@ -83,6 +117,9 @@ func mount8(root *cobra.Command, args []string) []string {
 	}
 	if args[0] == "help" || args[0] == "completion" || args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd {
 		return args
+	}
+	if _, err := os.Stat(args[0]); err != nil && !strings.Contains(args[0], "/") {
+		return args // a command mistyped rather than a volume
 	}
 	return append([]string{"mount"}, args...)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"dfsmount/cache"
 	"dfsmount/fs"
@@ -58,6 +59,9 @@ Options for -o:
 				return err
 			}
 		}
+		if options.fuse.Debug && !foreground {
+			return fail(exitUsage, "give -f as well", "-o debug logs the names of files, and only to the terminal")
+		}
 		cfg, err := checkMount(args[0], args[1], options)
 		if err != nil {
 			return err
@@ -94,8 +98,31 @@ func checkMount(volume, dir string, o mountOptions) (mountConfig, error) {
 	if within(dir, volume) || within(volume, dir) {
 		return mountConfig{}, fail(exitMountpoint, "mount it somewhere else", "%s and the volume's own directory %s contain each other", dir, volume)
 	}
+	if err := checkMountPoint(dir); err != nil {
+		return mountConfig{}, err
+	}
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		return mountConfig{}, fail(exitNoFUSE, "load the kernel's module fuse; in a container, hand the device in", "this machine cannot mount: %w", err)
+	}
 	o.fuse.FSName = volume
 	return mountConfig{volume: volume, dir: dir, options: o}, nil
+}
+
+// checkMountPoint finds what is wrong with a directory to be mounted on, unless something is mounted there already: that
+// may be dead or hang, and fusefs knows how to look at it.
+func checkMountPoint(dir string) error {
+	if _, err := fusefs.FindMount(dir); err == nil {
+		return nil
+	}
+	switch fi, err := os.Stat(dir); {
+	case errors.Is(err, os.ErrNotExist):
+		return fail(exitMountpoint, "make it: mkdir "+dir, "%s does not exist", dir)
+	case err != nil:
+		return fail(exitMountpoint, "", "%w", err)
+	case !fi.IsDir():
+		return fail(exitMountpoint, "name an empty directory", "%s is not a directory", dir)
+	}
+	return nil
 }
 
 // within reports whether path is dir or below it.
@@ -129,6 +156,8 @@ func mountForeground(ctx context.Context, c console, cfg mountConfig) error {
 }
 
 func mountChild(ctx context.Context, c console, cfg mountConfig) error {
+	unix.CloseOnExec(verdictFD) // a helper that outlives us must not keep the parent waiting
+	unix.CloseOnExec(passphraseFD)
 	pass, err := readAll(os.NewFile(passphraseFD, "passphrase"))
 	if err != nil {
 		return err
@@ -172,9 +201,13 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 	}
 	defer func() { err = errors.Join(err, filesystem.Close()) }()
 
+	cfg.options.fuse.Log = log
 	server, err := fusefs.Mount(filesystem, cfg.dir, cfg.options.fuse)
 	if err != nil {
-		return err
+		return orElse(exitMountpoint, "", err)
+	}
+	for _, warning := range server.Warnings() {
+		log.Warn(warning)
 	}
 	m := &mounted{cfg: cfg, vol: vol, repl: repl, fs: filesystem, since: time.Now(), closed: make(chan struct{})}
 	sockets, err := control.Listen(cfg.volume, m.calls())
@@ -223,7 +256,8 @@ type mounted struct {
 
 func (m *mounted) calls() map[string]control.Call {
 	return map[string]control.Call{
-		"status": m.status, "sync": m.sync, "nodes": m.nodes, "check": m.check, "farewell": m.waitFarewell,
+		"status": replying(m.status), "sync": replying(m.sync), "nodes": replying(m.nodes), "check": replying(m.check),
+		"farewell": replying(m.waitFarewell),
 	}
 }
 
@@ -256,7 +290,7 @@ func (m *mounted) sync(ctx context.Context, args json.RawMessage, progress func(
 		return nil, err
 	}
 	if err := m.repl.SyncProgress(ctx, a.Copies, progress); err != nil {
-		return nil, err
+		return nil, orElse(exitUnsafe, "`dfsmount status` shows each node", err)
 	}
 	return m.report(), nil
 }

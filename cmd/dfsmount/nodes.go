@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -80,7 +81,7 @@ func parseNodesArgs(cmd *cobra.Command, args []string, name string) (nodesArgs, 
 }
 
 func changeNodes(ctx context.Context, c console, dir string, a nodesArgs, pass *passphraseFlags) (list []nodeLine, err error) {
-	err = control.Do(ctx, dir, "nodes", a, &list, nil)
+	err = ask(ctx, dir, "nodes", a, &list, nil)
 	if !errors.Is(err, control.ErrNotMounted) {
 		return list, err
 	}
@@ -135,8 +136,11 @@ func checkNode(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, nodeCheckTimeout)
 	defer cancel()
 	host, err := openHost(url, true)
+	if err != nil && strings.HasPrefix(url, "dir:") {
+		return fail(exitNode, "name an empty directory, or one that is a node already", "node %s: %w", url, err)
+	}
 	if err != nil {
-		return nodeError(url, err)
+		return err // nothing was asked yet: the URL is wrong, and says how
 	}
 	defer host.Close()
 	if _, err := host.Volumes(ctx); err != nil {
@@ -146,10 +150,6 @@ func checkNode(ctx context.Context, url string) error {
 }
 
 func nodeError(url string, err error) error {
-	var f *failure
-	if errors.As(err, &f) {
-		return err
-	}
 	hint := "is it running, and can it be reached from here?"
 	if errors.Is(err, node.ErrPermanent) {
 		hint = "check its URL: `dfsmount node` prints it when it starts"

@@ -21,7 +21,11 @@ func openHost(raw string, create bool) (node.Host, error) {
 	case scheme == "dir":
 		return dirnode.Open(strings.TrimPrefix(rest, "//"), dirnode.Options{Create: create})
 	case scheme == "https":
-		return httpnode.Open(raw)
+		host, err := httpnode.Open(raw)
+		if err != nil {
+			return nil, fail(exitUsage, "paste the whole line that `dfsmount node` prints, in quotes", "%w", err)
+		}
+		return host, nil
 	default:
 		return nil, fail(exitUsage, hint, "unknown kind of node %q", scheme)
 	}

@@ -35,7 +35,8 @@ func (p *passphraseFlags) get(ctx context.Context, c console, r passphrase.Reque
 	if p.file == "-" {
 		source.File, source.Stdin = "", c.in
 	}
-	return source.Get(ctx, r)
+	pass, err := source.Get(ctx, r)
+	return pass, orElse(exitPassphrase, "", err)
 }
 
 // maxPassphrase is what internal/passphrase takes at most.

@@ -84,7 +84,7 @@ func statusOf(ctx context.Context, c console, where string, pass *passphraseFlag
 		return statusReport{}, err
 	}
 	var report statusReport
-	err = control.Do(ctx, dir, "status", nil, &report, nil)
+	err = ask(ctx, dir, "status", nil, &report, nil)
 	if !errors.Is(err, control.ErrNotMounted) {
 		return report, err
 	}

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"dfsmount/internal/control"
 )
 
 func syncCommand(c console) *cobra.Command {
@@ -47,19 +45,13 @@ func syncVolume(ctx context.Context, c console, dir string, copies int, timeout 
 	bar := newBar(c, "on nodes")
 	defer bar.end()
 	var report statusReport
-	err := control.Do(ctx, dir, "sync", syncArgs{Copies: copies}, &report, bar.set)
+	err := ask(ctx, dir, "sync", syncArgs{Copies: copies}, &report, bar.set)
 	bar.end()
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		var now statusReport
-		if err := control.Do(context.WithoutCancel(ctx), dir, "status", nil, &now, nil); err != nil {
-			return err
-		}
-		return errUnsafe(now.Replication)
-	case errors.Is(err, control.ErrNotMounted), errors.Is(err, context.Canceled), errors.Is(err, control.ErrGone):
-		return err
+		return fail(exitUnsafe, "`dfsmount status` shows each node; replication goes on", "after %v not everything is on enough nodes", timeout)
 	case err != nil:
-		return fail(exitUnsafe, "`dfsmount status` shows each node", "%v", err)
+		return err
 	}
 	want := copies
 	if want == 0 {

@@ -47,6 +47,9 @@ const farewellTimeout = 10 * time.Minute
 
 // umount detaches the mount and waits for its process to have made everything durable.
 func umount(ctx context.Context, c console, m fusefs.MountInfo, lazy bool) error {
+	if lazy { // asks nobody: the mount's process may be stuck
+		return detach(m, lazy)
+	}
 	ctx, cancel := context.WithTimeout(ctx, farewellTimeout)
 	defer cancel()
 	type answer struct {
@@ -58,16 +61,13 @@ func umount(ctx context.Context, c console, m fusefs.MountInfo, lazy bool) error
 	go func() {
 		var a answer
 		connected := sync.OnceFunc(func() { close(ready) })
-		a.err = control.Do(ctx, m.Source, "farewell", nil, &a.report, func(int64, int64) { connected() })
+		a.err = ask(ctx, m.Source, "farewell", nil, &a.report, func(int64, int64) { connected() })
 		connected()
 		farewell <- a
 	}()
 	<-ready
-	if err := fusefs.Unmount(m.Dir, lazy); err != nil {
-		return fail(exitMountpoint, "close what uses it (`fuser -vm "+m.Dir+"` shows it), or use --lazy", "unmount %s: %v", m.Dir, err)
-	}
-	if lazy {
-		return nil
+	if err := detach(m, lazy); err != nil {
+		return err
 	}
 	a := <-farewell
 	switch {
@@ -83,6 +83,17 @@ func umount(ctx context.Context, c console, m fusefs.MountInfo, lazy bool) error
 	if s := a.report.Replication; !s.Safe && len(s.Nodes) > 0 {
 		fmt.Fprintf(c.err, "dfsmount: %s on fewer than %d %s; it goes on when the volume is mounted again (umount --wait waits)\n",
 			bytesText(s.Unsafe), s.Copies, plural(s.Copies, "node"))
+	}
+	return nil
+}
+
+func detach(m fusefs.MountInfo, lazy bool) error {
+	err := fusefs.Unmount(m.Dir, lazy)
+	if errors.Is(err, fusefs.ErrBusy) {
+		return fail(exitMountpoint, "close what uses it (`fuser -vm "+m.Dir+"` shows it), or use --lazy", "%w", err)
+	}
+	if err != nil {
+		return fail(exitMountpoint, "", "%w", err)
 	}
 	return nil
 }
