@@ -23,6 +23,9 @@ var (
 
 // damaged says what is wrong with a segment.
 func damaged(number ID, format string, args ...any) error {
+	if number == 0 { // Verify does not know it before it has read the header
+		return fmt.Errorf("segment: %w: %w", ErrDamaged, fmt.Errorf(format, args...))
+	}
 	return fmt.Errorf("segment %d: %w: %w", number, ErrDamaged, fmt.Errorf(format, args...))
 }
 

@@ -52,7 +52,14 @@ func commit(seq uint64, keysAndValues ...string) *segment.Commit {
 }
 
 func TestWriteSealRead(t *testing.T) {
-	d := simdisk.New()
+	onOS, err := disk.OS(t.TempDir())
+	must(t, err)
+	for name, d := range map[string]disk.FS{"simulated": simdisk.New(), "system": onOS} {
+		t.Run(name, func(t *testing.T) { testWriteSealRead(t, d) })
+	}
+}
+
+func testWriteSealRead(t *testing.T, d disk.FS) {
 	f := create(t, d, "7.open")
 	w, err := segment.NewWriter(f, keys, header)
 	must(t, err)

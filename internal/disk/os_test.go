@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"dfsmount/internal/disk"
+	"dfsmount/internal/testenv"
 
 	"golang.org/x/sys/unix"
 )
@@ -159,9 +160,10 @@ func TestOSFree(t *testing.T) {
 
 // TestOSFull fills a small tmpfs, which supports fallocate, and asks for more in every way there is.
 func TestOSFull(t *testing.T) {
+	testenv.NeedRoot(t)
 	dir := t.TempDir()
 	if err := unix.Mount("dfsmount-test", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("mounting a tmpfs needs root: %v", err)
+		testenv.Skip(t, "mounting a tmpfs: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {

@@ -2,10 +2,15 @@ package disk
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	iofs "io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // The path for filesystems without fallocate, which the machine running the tests hardly has.
@@ -31,5 +36,21 @@ func TestAllocateByWriting(t *testing.T) {
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%+v: %d bytes, want %d, %v", tc, len(got), len(want), err)
 		}
+	}
+}
+
+func TestFullIsRecognised(t *testing.T) {
+	for _, errno := range []syscall.Errno{unix.ENOSPC, unix.EDQUOT} {
+		var pe *iofs.PathError
+		err := full(&iofs.PathError{Op: "write", Path: "f", Err: errno})
+		if !errors.Is(err, ErrFull) || !errors.Is(err, errno) || !errors.As(err, &pe) {
+			t.Errorf("%v is not recognised: %v", errno, err)
+		}
+	}
+	if err := full(unix.EIO); errors.Is(err, ErrFull) {
+		t.Errorf("%v is taken for a full disk", err)
+	}
+	if full(nil) != nil {
+		t.Error("no error became one")
 	}
 }
