@@ -300,7 +300,7 @@ func (d *demo) loseNode(ctx context.Context) error {
 	n := d.nodes[2]
 	stopProcess(n.cmd, syscall.SIGKILL)
 	d.say("killed node 3 (pid %d) and went on writing", n.cmd.Process.Pid)
-	if _, err := d.tool(ctx, "cp", "-a", filepath.Join(d.dir(), "tree", d.sample()), filepath.Join(d.dir(), "more")); err != nil {
+	if _, err := d.tool(ctx, "cp", "-a", filepath.Join(d.tree, d.sample()), filepath.Join(d.dir(), "more")); err != nil {
 		return err
 	}
 	if _, err := d.run(ctx, "sync", d.dir()); err != nil {
