@@ -215,7 +215,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 // page cache only. What one recovery read must not be gone for the next.
 func TestDieThenCrash(t *testing.T) {
 	for k := 0; ; k++ {
-		for _, seed := range crashSeeds(k)[2:5] {
+		for _, seed := range crashSeeds(k)[2:4] {
 			for j, stopped := 1, true; stopped; j++ {
 				d, h, ok := die(t, k)
 				if !ok {
