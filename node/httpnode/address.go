@@ -23,18 +23,30 @@ func (p Pin) String() string { return base64.RawURLEncoding.EncodeToString(p[:])
 
 func pinOf(publicKeyInfo []byte) Pin { return sha256.Sum256(publicKeyInfo) }
 
-// token is the secret that lets a client in. The zero token lets nobody in.
-type token struct{ text string }
+// token is the secret that lets a client in. The zero token lets nobody in. It is behind a pointer because package fmt calls no String
+// method of what is deep inside a value it prints, but follows no pointer there either (H3).
+type token struct{ secret *string }
 
 func newToken() token {
 	var b [secretSize]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return token{base64.RawURLEncoding.EncodeToString(b[:])}
+	text := base64.RawURLEncoding.EncodeToString(b[:])
+	return token{&text}
 }
 
 func parseToken(s string) (token, bool) {
-	_, ok := decodeSecret(s)
-	return token{s}, ok
+	if _, ok := decodeSecret(s); !ok {
+		return token{}, false
+	}
+	return token{&s}, true
+}
+
+// text is the token itself; "" for the zero token.
+func (t token) text() string {
+	if t.secret == nil {
+		return ""
+	}
+	return *t.secret
 }
 
 // String keeps the token out of what is printed by accident (H3).
@@ -45,16 +57,16 @@ func (t token) GoString() string { return "***" }
 
 // matches compares in constant time, whatever the length of s (H1).
 func (t token) matches(s string) bool {
-	want, got := sha256.Sum256([]byte(t.text)), sha256.Sum256([]byte(s))
-	return subtle.ConstantTimeCompare(want[:], got[:]) == 1 && t.text != ""
+	want, got := sha256.Sum256([]byte(t.text())), sha256.Sum256([]byte(s))
+	return subtle.ConstantTimeCompare(want[:], got[:]) == 1 && t.text() != ""
 }
 
 // redact takes the token out of text that came from elsewhere.
 func (t token) redact(s string) string {
-	if t.text == "" {
+	if t.text() == "" {
 		return s
 	}
-	return strings.ReplaceAll(s, t.text, t.String())
+	return strings.ReplaceAll(s, t.text(), t.String())
 }
 
 func decodeSecret(s string) ([secretSize]byte, bool) {
@@ -74,7 +86,7 @@ type address struct {
 
 // url is the line to paste.
 func (a address) url() string {
-	return "https://" + a.token.text + "@" + a.host + "/#" + a.pin.String()
+	return "https://" + a.token.text() + "@" + a.host + "/#" + a.pin.String()
 }
 
 // String is the address without its token.

@@ -52,7 +52,7 @@ func loadIdentity(dir string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	secret, err := readOrMake(root, tokenFile, func() ([]byte, error) { return []byte(newToken().text + "\n"), nil })
+	secret, err := readOrMake(root, tokenFile, func() ([]byte, error) { return []byte(newToken().text() + "\n"), nil })
 	if err != nil {
 		return Identity{}, err
 	}

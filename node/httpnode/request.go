@@ -56,7 +56,7 @@ func (c *Client) send(w *watch, q request) (*http.Response, error) {
 	for name, values := range q.header {
 		r.Header[name] = values
 	}
-	r.Header.Set("Authorization", "Bearer "+c.address.token.text)
+	r.Header.Set("Authorization", "Bearer "+c.address.token.text())
 	r.Header.Set("User-Agent", "dfsmount")
 	if q.body != nil && q.body.size > 0 {
 		q.body.watch, q.body.answer = w, c.patience.answer

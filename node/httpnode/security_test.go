@@ -52,7 +52,7 @@ func raw(t *testing.T, addr, text string) (int, http.Header, string) {
 	return r.StatusCode, r.Header, string(body)
 }
 
-func (r *running) auth() string { return "Authorization: Bearer " + r.id.token.text + "\r\n" }
+func (r *running) auth() string { return "Authorization: Bearer " + r.id.token.text() + "\r\n" }
 
 const objects = "/v1/volumes/" + nodetest.VolumeID + "/objects"
 
@@ -152,8 +152,8 @@ func TestRequestsRefused(t *testing.T) {
 func TestH1Token(t *testing.T) {
 	r := serveDir(t, ServerOptions{})
 	nodetest.MustPut(t, r.volume(t), "a", []byte("x"))
-	good := r.id.token.text
-	wrong := newToken().text
+	good := r.id.token.text()
+	wrong := newToken().text()
 	for _, header := range []string{
 		"", "Authorization: \r\n", "Authorization: Bearer\r\n", "Authorization: Bearer \r\n", "Authorization: Bearer " + wrong + "\r\n",
 		"Authorization: Bearer " + good[:42] + "\r\n", "Authorization: Bearer " + good + "x\r\n", "Authorization: Basic " + good + "\r\n",

@@ -47,7 +47,7 @@ func NewServer(host node.Host, o ServerOptions) *Server {
 // Serve accepts connections on l, which speak TCP, until ctx ends. Then it takes no new requests, lets those under way finish within
 // Grace, and returns nil if they did. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	if s.o.Identity.token.text == "" {
+	if s.o.Identity.token.text() == "" {
 		l.Close()
 		return errors.New("serve node: no identity")
 	}

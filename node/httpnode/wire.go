@@ -68,15 +68,15 @@ func parseDigest(s string) (node.Sum, error) {
 	text, ok := strings.CutPrefix(s, "sha-256=:")
 	text, end := strings.CutSuffix(text, ":")
 	data, err := base64.StdEncoding.Strict().DecodeString(text)
-	if !ok || !end || err != nil || len(data) != len(node.Sum{}) {
-		return node.Sum{}, errors.New(headerDigest + " is not sha-256=:BASE64:")
+	if !ok || !end || err != nil || len(data) != len(node.Sum{}) || len(text) != base64.StdEncoding.EncodedLen(len(data)) { // newlines are skipped
+		return node.Sum{}, errors.New(headerDigest + " is not sha-256=:BASE64: of 32 bytes")
 	}
 	return node.Sum(data), nil
 }
 
 // parseRange reads one range of bytes; length is -1 for an open end.
 func parseRange(s string) (offset, length int64, err error) {
-	bad := errors.New("Range is not bytes=A-B or bytes=A-")
+	bad := errors.New("the Range is not bytes=A-B or bytes=A-")
 	text, ok := strings.CutPrefix(s, "bytes=")
 	from, to, dash := strings.Cut(text, "-")
 	if !ok || !dash {
@@ -109,7 +109,7 @@ func formatRange(offset, length int64) string {
 
 // parseContentRange reads "bytes A-B/SIZE".
 func parseContentRange(s string) (offset, length, size int64, err error) {
-	bad := errors.New("Content-Range is not bytes A-B/SIZE")
+	bad := errors.New("the Content-Range is not bytes A-B/SIZE")
 	text, ok := strings.CutPrefix(s, "bytes ")
 	span, total, slash := strings.Cut(text, "/")
 	from, to, dash := strings.Cut(span, "-")
