@@ -14,7 +14,6 @@ type backend interface {
 	SetAttr(ino fs.InodeID, s fs.SetAttr) (fs.Attr, error)
 	Mkdir(c fs.Caller, parent fs.InodeID, name string, mode uint32) (fs.Attr, error)
 	Mknod(c fs.Caller, parent fs.InodeID, name string, mode, rdev uint32) (fs.Attr, error)
-	Create(c fs.Caller, parent fs.InodeID, name string, mode uint32) (fs.Attr, error)
 	Tmpfile(c fs.Caller, dir fs.InodeID, mode uint32) (fs.Attr, error)
 	Symlink(c fs.Caller, parent fs.InodeID, name, target string) (fs.Attr, error)
 	Readlink(ino fs.InodeID) (string, error)

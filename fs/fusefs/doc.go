@@ -7,8 +7,9 @@
 // without a time limit, because this process is the only one that changes the tree; with the writeback cache it also keeps size, mtime and
 // ctime of a file while it holds dirty pages of it.
 //
-// There are no file handles. OPEN, OPENDIR and FLUSH are answered once with ENOSYS, and never asked again: an open, read, close of a cached
-// file costs no request at all. An O_TRUNC arrives as SETATTR for that reason; the capability that folds it into OPEN is never taken.
+// There are no file handles. OPEN, OPENDIR, CREATE and FLUSH are answered once with ENOSYS, and never asked again: an open, read, close of a
+// cached file costs no request at all, and a new file is made by MKNOD. An O_TRUNC arrives as SETATTR for that reason; the capability that folds
+// it into OPEN is never taken.
 //
 // # What an error becomes
 //
@@ -17,8 +18,10 @@
 //
 // # References
 //
-// LOOKUP, CREATE, MKNOD, MKDIR, SYMLINK, LINK, TMPFILE and each entry of READDIRPLUS that fitted into the reply give the kernel one reference to
+// LOOKUP, MKNOD, MKDIR, SYMLINK, LINK, TMPFILE and each entry of READDIRPLUS that fitted into the reply give the kernel one reference to
 // an inode; FORGET gives them back. "." and ".." and a name that is known not to exist give none. Package fs keeps the count.
+//
+// The library answers one name by itself: .go-fuse-epoll-hack in the root, which no application can use therefore.
 //
 // # Serving
 //

@@ -93,7 +93,10 @@ func (o Options) capabilities() uint64 {
 
 // protocol configures the library, for either loop. Mounting is not its business: see device.go.
 func (o Options) protocol(acl bool) *fuse.MountOptions {
-	log := o.log()
+	log, level := o.log(), slog.LevelWarn
+	if o.Debug {
+		level = slog.LevelInfo
+	}
 	return &fuse.MountOptions{
 		Name:                     subtype,
 		FsName:                   o.source(),
@@ -106,7 +109,7 @@ func (o Options) protocol(acl bool) *fuse.MountOptions {
 		EnableAcl:                acl,
 		DisableSplice:            true, // replies are made in memory: splice takes a pipe, fails, and drains it
 		Debug:                    o.Debug,
-		Logger:                   slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Logger:                   slog.NewLogLogger(log.Handler(), level),
 		PanicHandler:             func(v any) fuse.Status { return panicked(log, v) },
 	}
 }

@@ -259,10 +259,6 @@ func (r *ramFS) Mknod(c fs.Caller, parent fs.InodeID, name string, mode, rdev ui
 	return r.add(c, parent, name, mode, rdev)
 }
 
-func (r *ramFS) Create(c fs.Caller, parent fs.InodeID, name string, mode uint32) (fs.Attr, error) {
-	return r.add(c, parent, name, syscall.S_IFREG|mode&0o7777, 0)
-}
-
 func (r *ramFS) Tmpfile(c fs.Caller, _ fs.InodeID, mode uint32) (fs.Attr, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -571,7 +567,7 @@ func (r *ramFS) ReadDir(dir fs.InodeID, cookie uint64, fn func(fs.Dirent) bool) 
 // fill makes n files in the root, without the kernel's knowledge.
 func (r *ramFS) fill(n int) {
 	for i := range n {
-		attr, err := r.Create(fs.Caller{}, fs.Root, strconv.Itoa(i), 0o600)
+		attr, err := r.Mknod(fs.Caller{}, fs.Root, strconv.Itoa(i), syscall.S_IFREG|0o600, 0)
 		if err != nil {
 			panic(err)
 		}
