@@ -43,9 +43,10 @@ func classify(err error) reach {
 	switch {
 	case errors.Is(err, node.ErrPermanent):
 		return reachRefused
-	default:
-		return reachUnreachable
+	case errors.Is(err, node.ErrFull):
+		return reachFull
 	}
+	return reachUnreachable
 }
 
 // otherBytes: the node holds something else under a name of ours.

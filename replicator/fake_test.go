@@ -30,7 +30,8 @@ type fakeStore struct {
 	since   time.Time
 	writes  uint64 // epoch
 	seals   int
-	hold    chan struct{} // sealNow waits for it, if set
+	broken  map[segment.ID]error // reads of these fail
+	hold    chan struct{}        // sealNow waits for it, if set
 	ackErr  error
 	ackTime time.Duration // that a record takes
 	batches []int         // sizes of recordAcks
@@ -107,7 +108,17 @@ func (f *fakeStore) segments(from segment.ID) []sealedSegment {
 
 func (f *fakeStore) news() <-chan struct{} { return f.signal }
 
-type memFile struct{ byteSource }
+type memFile struct {
+	byteSource
+	broken error // of every read
+}
+
+func (m memFile) ReadAt(p []byte, off int64) (int, error) {
+	if m.broken != nil {
+		return 0, m.broken
+	}
+	return m.byteSource.ReadAt(p, off)
+}
 
 func (memFile) Close() error { return nil }
 
@@ -118,7 +129,7 @@ func (f *fakeStore) open(id segment.ID) (localFile, error) {
 	if !ok {
 		return nil, errNotHere
 	}
-	return memFile{byteSource{bytes.NewReader(data)}}, nil
+	return memFile{byteSource{bytes.NewReader(data)}, f.broken[id]}, nil
 }
 
 func (f *fakeStore) verify(s sealedSegment, src segment.Source) error {
@@ -220,6 +231,8 @@ type rigNode struct {
 	*nodetest.Faulty
 	host *nodetest.Memory
 
+	flaky func(nodetest.Op, string) (before, after error) // may be nil
+
 	mu    sync.Mutex
 	began []string      // names of Puts as they began
 	ended []string      // names of Puts that returned nil
@@ -232,7 +245,14 @@ func (n *rigNode) Put(ctx context.Context, name string, body io.Reader, size int
 	delay := n.delay
 	n.mu.Unlock()
 	time.Sleep(delay) // in a bubble: no real time
+	before, after := n.fails(nodetest.Put, name)
+	if before != nil {
+		return before
+	}
 	err := n.Faulty.Put(ctx, name, body, size, sum)
+	if err == nil {
+		err = after
+	}
 	if err == nil {
 		n.mu.Lock()
 		n.ended = append(n.ended, name)
@@ -246,7 +266,25 @@ func (n *rigNode) Get(ctx context.Context, name string, off, length int64) (io.R
 	delay := n.delay
 	n.mu.Unlock()
 	time.Sleep(delay)
+	if before, _ := n.fails(nodetest.Get, name); before != nil {
+		return nil, before
+	}
 	return n.Faulty.Get(ctx, name, off, length)
+}
+
+func (n *rigNode) List(ctx context.Context, prefix, from string, fn func(node.Info) error) error {
+	before, after := n.fails(nodetest.List, prefix)
+	if before != nil {
+		return before
+	}
+	return errors.Join(n.Faulty.List(ctx, prefix, from, fn), after)
+}
+
+func (n *rigNode) fails(op nodetest.Op, name string) (before, after error) {
+	if n.flaky == nil {
+		return nil, nil
+	}
+	return n.flaky(op, name)
 }
 
 // tamper changes an object behind the node's back.

@@ -26,8 +26,14 @@ func (w *worker) upload(ctx context.Context, n node.Node, s sealedSegment, rerea
 		}
 	}
 	// Also after a read-back that matched: only Put promises that the object survives the node losing power.
-	err = n.Put(ctx, s.object(), io.NewSectionReader(src, 0, src.size), src.size, src.sum)
+	body := &watchedReader{r: io.NewSectionReader(src, 0, src.size)}
+	err = n.Put(ctx, s.object(), body, src.size, src.sum)
 	switch {
+	case err != nil && body.err != nil:
+		// It was our side that failed. The node is not to blame, nor to be rested; the next try verifies anew.
+		w.r.digests.forget(s.number)
+		w.r.damage(s, &damageError{body.err})
+		return &objectError{object: s.object(), err: fmt.Errorf("read local copy: %w", body.err)}
 	case errors.Is(err, node.ErrExists):
 		return w.conflict(ctx, n, s, src)
 	case errors.Is(err, node.ErrChecksum):
@@ -38,6 +44,20 @@ func (w *worker) upload(ctx context.Context, n node.Node, s sealedSegment, rerea
 		return fmt.Errorf("put %s on node %q: %w", s.object(), w.conf.Name, err)
 	}
 	return nil
+}
+
+// watchedReader remembers why a read failed.
+type watchedReader struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
 }
 
 // conflict decides what it means that the node says another object has our segment's name.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -473,6 +474,56 @@ func TestNodeThatCannotBeOpened(t *testing.T) {
 		g.store.add(1)
 		g.start()
 		g.wantState(0, StateUnreachable)
+		g.after(time.Minute)
+		g.wantWhole(0)
+	})
+}
+
+// A disk that fails under an upload is this machine's fault: the node is not rested, the segment is named.
+func TestLocalReadErrorIsNotTheNodes(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
+		g.nodes[0].On(nodetest.Put, object(1)).Fail(errDown)
+		g.store.add(1)
+		g.start() // the checksum is known now
+		g.store.mu.Lock()
+		g.store.broken = map[segment.ID]error{1: errors.New("input/output error")}
+		g.store.mu.Unlock()
+		g.store.add(1)
+		g.after(time.Minute)
+		st := g.repl.Status()
+		if len(st.Damaged) != 1 || !strings.Contains(st.Damaged[0].Error, "input/output error") || st.Nodes[0].State != StateRefused {
+			t.Errorf("status %+v", st)
+		}
+		if !g.acked(0).has(2) || g.acked(0).has(1) {
+			t.Errorf("acknowledged %v", g.acked(0))
+		}
+		g.store.mu.Lock()
+		g.store.broken = nil
+		g.store.mu.Unlock()
+		g.after(refusedRetry)
+		g.wantWhole(0)
+	})
+}
+
+func TestFullNode(t *testing.T) {
+	inBubble(t, 2, 2, func(t *testing.T, g *rig) {
+		var full atomic.Bool
+		full.Store(true)
+		g.nodes[0].flaky = func(op nodetest.Op, name string) (before, after error) {
+			if full.Load() && op == nodetest.Put && strings.HasPrefix(name, "segment/") {
+				return fmt.Errorf("disk is full: %w", node.ErrFull), nil
+			}
+			return nil, nil
+		}
+		g.store.add(3)
+		g.start()
+		if st := g.wantState(0, StateFull); !strings.Contains(st.LastError, "disk is full") {
+			t.Errorf("status %+v", st)
+		}
+		g.wantWhole(1)
+		g.after(time.Hour)
+		g.wantState(0, StateFull)
+		full.Store(false)
 		g.after(time.Minute)
 		g.wantWhole(0)
 	})
