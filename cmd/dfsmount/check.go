@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"dfsmount/cache"
 	"dfsmount/fs"
 	"dfsmount/internal/control"
 	"dfsmount/replicator"
@@ -92,6 +93,13 @@ func (m *mounted) check(ctx context.Context, args json.RawMessage, progress func
 
 func (v *volume) check(ctx context.Context, filesystem *fs.FS, repl *replicator.Replicator, a checkArgs, progress func(int64, int64)) (checkReport, error) {
 	report := checkReport{Problems: []string{}}
+	local, err := v.store.Check(ctx, cache.CheckOptions{Data: a.Data})
+	if err != nil {
+		return report, err
+	}
+	for _, p := range local {
+		report.Problems = append(report.Problems, p.Rule+": "+p.Text)
+	}
 	structure, err := filesystem.Check(ctx)
 	if err != nil {
 		return report, err

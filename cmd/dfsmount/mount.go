@@ -114,13 +114,15 @@ func checkMountPoint(dir string) error {
 	if _, err := fusefs.FindMount(dir); err == nil {
 		return nil
 	}
-	switch fi, err := os.Stat(dir); {
+	switch entries, err := os.ReadDir(dir); {
 	case errors.Is(err, os.ErrNotExist):
 		return fail(exitMountpoint, "make it: mkdir "+dir, "%s does not exist", dir)
+	case errors.Is(err, unix.ENOTDIR):
+		return fail(exitMountpoint, "name an empty directory", "%s is not a directory", dir)
 	case err != nil:
 		return fail(exitMountpoint, "", "%w", err)
-	case !fi.IsDir():
-		return fail(exitMountpoint, "name an empty directory", "%s is not a directory", dir)
+	case len(entries) > 0:
+		return fail(exitMountpoint, "name an empty directory", "%s is not empty", dir)
 	}
 	return nil
 }

@@ -90,7 +90,24 @@ func changeNodes(ctx context.Context, c console, dir string, a nodesArgs, pass *
 		return nil, err
 	}
 	set, err := vol.changeNodes(ctx, vol.replicator(nil), a)
+	if err == nil && a.Op != "list" {
+		vol.settings = set
+		spread(ctx, c, vol)
+	}
 	return nodeLines(set), errors.Join(err, vol.close())
+}
+
+// spread puts a change that was made without a mount on the nodes: the list of nodes is part of the volume, and lost with this machine until
+// then. It says what could not be done; the next mount goes on with it.
+func spread(ctx context.Context, c console, vol *volume) {
+	ctx, cancel := context.WithTimeout(ctx, nodeCheckTimeout)
+	defer cancel()
+	repl := vol.replicator(nil)
+	stop := start(ctx, repl.Run)
+	defer stop()
+	if err := repl.Sync(ctx, 0); err != nil {
+		fmt.Fprintf(c.err, "dfsmount: note: the change is not on enough nodes yet; it goes on when the volume is mounted (%v)\n", oneLine(err.Error()))
+	}
 }
 
 // nodes is the same on a live mount.

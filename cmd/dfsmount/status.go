@@ -108,7 +108,7 @@ func (r statusReport) print(w io.Writer, now time.Time) error {
 	s := r.Replication
 	fmt.Fprintf(w, "volume   %s\n", r.Volume)
 	if r.Mounted != "" {
-		fmt.Fprintf(w, "mounted  on %s for %s (pid %d), fsync waits for: %s\n", r.Mounted, ageText(now.Sub(r.Since)), r.Pid, r.Fsync)
+		fmt.Fprintf(w, "mounted  on %s, since %s (pid %d), fsync waits for: %s\n", r.Mounted, agoText(now.Sub(r.Since)), r.Pid, r.Fsync)
 	} else {
 		fmt.Fprintln(w, "mounted  no")
 	}
@@ -118,7 +118,7 @@ func (r statusReport) print(w io.Writer, now time.Time) error {
 	if s.Safe {
 		fmt.Fprintf(w, "safe     yes: everything is on at least %d %s\n", s.Copies, plural(s.Copies, "node"))
 	} else {
-		fmt.Fprintf(w, "safe     NO: %s on fewer than %d %s, the oldest for %s\n", bytesText(s.Unsafe), s.Copies, plural(s.Copies, "node"), ageText(s.UnsafeAge))
+		fmt.Fprintf(w, "safe     NO: %s on fewer than %d %s, the oldest written %s\n", bytesText(s.Unsafe), s.Copies, plural(s.Copies, "node"), agoText(s.UnsafeAge))
 	}
 	return printNodes(w, s.Nodes, now)
 }
@@ -142,7 +142,7 @@ func printNodes(w io.Writer, nodes []replicator.NodeStatus, now time.Time) error
 				word += "; next try in " + ageText(wait)
 			}
 		} else if !n.LastAck.IsZero() {
-			word = "acknowledged " + ageText(now.Sub(n.LastAck)) + " ago"
+			word = "acknowledged " + agoText(now.Sub(n.LastAck))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.State, bytesText(n.Behind), behindFor, word)
 	}

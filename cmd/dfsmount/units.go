@@ -23,7 +23,7 @@ func bytesText(n int64) string {
 func ageText(d time.Duration) string {
 	switch {
 	case d < time.Second:
-		return "now"
+		return "under 1 s"
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:
@@ -33,4 +33,12 @@ func ageText(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%d days", int(d.Hours()/24))
 	}
+}
+
+// agoText says how long ago something was.
+func agoText(d time.Duration) string {
+	if d < time.Second {
+		return "just now"
+	}
+	return ageText(d) + " ago"
 }
