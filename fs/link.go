@@ -13,6 +13,9 @@ func (f *FS) Link(ino, parent InodeID, name string) (Attr, error) {
 		if err != nil {
 			return err
 		}
+		if err := t.absent(parent, name); err != nil {
+			return err
+		}
 		r, err := t.edit(ino)
 		switch {
 		case err != nil:
@@ -21,9 +24,6 @@ func (f *FS) Link(ino, parent InodeID, name string) (Attr, error) {
 			return syscall.EPERM
 		case r.nlink >= MaxLinks:
 			return syscall.EMLINK
-		}
-		if err := t.absent(parent, name); err != nil {
-			return err
 		}
 		if err := t.firstLink(ino, r); err != nil {
 			return err

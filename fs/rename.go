@@ -230,6 +230,14 @@ func (m *move) replace() error {
 // displace takes the link of what is in the way.
 func (m *move) displace() error {
 	target := m.to.child
+	if target.isDir() {
+		// As in Linux: a directory that the source is in is not empty, before anything else.
+		if above, err := m.below(m.from.id, m.to.d.child); err != nil {
+			return err
+		} else if above {
+			return syscall.ENOTEMPTY
+		}
+	}
 	switch {
 	case target.isDir() && !m.from.child.isDir():
 		return syscall.EISDIR

@@ -38,13 +38,24 @@ func (t inProcess) parent(path string) (dir fs.InodeID, name string, done func()
 		if err != nil {
 			return 0, "", nil, err
 		}
-		if a.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+		if err := onTheWay(a); err != nil {
 			t.f.Forget(a.Inode, 1)
-			return 0, "", nil, syscall.ENOTDIR
+			return 0, "", nil, err
 		}
 		dir, done = a.Inode, func() { t.f.Forget(a.Inode, 1) }
 	}
 	return dir, names[len(names)-1], done, nil
+}
+
+// onTheWay answers why a path cannot go on behind an inode. Symlinks are not followed: those that cases walk over dangle.
+func onTheWay(a fs.Attr) error {
+	switch a.Mode & syscall.S_IFMT {
+	case syscall.S_IFDIR:
+		return nil
+	case syscall.S_IFLNK:
+		return syscall.ENOENT
+	}
+	return syscall.ENOTDIR
 }
 
 // with runs fn on the inode a path leads to, and does not follow a symlink there.
