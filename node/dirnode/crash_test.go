@@ -32,10 +32,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// crashData is what an object of a crash test holds: it follows from the name, and is from nothing to 1 MiB long.
+// crashData is what an object of a crash test holds: it follows from the name, and is from nothing to 254 KiB long.
 func crashData(name string) []byte {
 	size := int(nodetest.Bytes("size of "+name, 1)[0])
-	return nodetest.Bytes(name, size*size*16)
+	return nodetest.Bytes(name, size*size*4)
 }
 
 // putForever runs four writers. Every name is new, the directories too now and then.
