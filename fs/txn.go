@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // txn is one operation under way: a transaction, the inode records it changes, and what to do in RAM when it is visible.
@@ -44,7 +43,7 @@ func (f *FS) view(fn func(tx *cache.Tx) error) error { return f.store.View(fn) }
 
 // update runs fn as one transaction and brings RAM up to date with it.
 func (f *FS) update(shrinks bool, fn func(t *txn) error) error {
-	t := &txn{f: f, now: stampOf(time.Now())}
+	t := &txn{f: f, now: now()}
 	var answer error
 	err := f.store.Update(func(tx *cache.Tx) error {
 		if shrinks {

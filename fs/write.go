@@ -3,7 +3,6 @@ package fs
 import (
 	"sync"
 	"syscall"
-	"time"
 )
 
 // Write puts data at off. ENOSPC and EFBIG are known before anything is accepted. data is not kept. killSUID: WRITE_KILL_SUIDGID.
@@ -103,8 +102,8 @@ func (f *FS) written(in *inode, d *fileData) {
 	defer in.attr.Unlock()
 	in.pend.size, in.pend.bytes = uint64(d.end()), uint64(d.bytes)
 	if !f.o.NoMtimeWrite {
-		now := stampOf(time.Now())
-		in.pend.mtime, in.pend.ctime = now, now
+		t := now()
+		in.pend.mtime, in.pend.ctime = t, t
 		in.pend.hasMtime, in.pend.hasCtime = true, true
 	}
 }

@@ -124,8 +124,8 @@ var readdirCases = []testCase{
 					want[e.Name] = true
 				}
 			}
+			// What was deleted may still be listed, says POSIX, until rewinddir: the kernel's cache of a FUSE directory does.
 			got := names(c.listFrom(d, l[at].Cookie))
-			c.equal(len(got), len(want), "survivors behind a position")
 			for name := range want {
 				c.equal(got[name], 1, name)
 			}
