@@ -17,6 +17,7 @@ import (
 type cluster struct {
 	*harness.World
 	nodes  [3]*harness.Node
+	names  [3]string // of the nodes, in status and log
 	volume *harness.Volume
 	mount  *harness.Mount
 }
@@ -32,6 +33,10 @@ func newCluster(t *testing.T, options ...string) *cluster {
 	}
 	c.volume = c.Init("v", 2, urls...)
 	c.mount = c.volume.Mount(options...)
+	s := c.volume.Status()
+	for i, n := range c.nodes {
+		c.names[i] = s.Node(n.Address()).Name
+	}
 	return c
 }
 

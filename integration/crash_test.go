@@ -60,6 +60,7 @@ func TestCrashUnderLoad(t *testing.T) {
 		case 2:
 			removeIndex(t, v)
 		case 4:
+			m.Detach()
 			v.Check()
 		}
 	}

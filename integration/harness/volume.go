@@ -148,6 +148,12 @@ func (m *Mount) Log() string { return m.p.errs.text() }
 // Kill ends the process as a crash would. The mount stays behind, dead; the next Mount of the volume replaces it.
 func (m *Mount) Kill() { m.p.kill() }
 
+// Detach takes a mount away whose process was killed, as the program's own hint says.
+func (m *Mount) Detach() {
+	m.w.t.Helper()
+	m.w.Must("umount", "--lazy", m.Dir)
+}
+
 // Unmount unmounts by `dfsmount umount` and waits until the process has ended well.
 func (m *Mount) Unmount(args ...string) Result {
 	m.w.t.Helper()
