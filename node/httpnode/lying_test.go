@@ -32,7 +32,7 @@ func lyingNode(t *testing.T, fn http.HandlerFunc) *Client {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	c := newClient(address{s.Listener.Addr().String(), id.token, id.pin}, patience{time.Second, 200 * time.Millisecond, 200 * time.Millisecond})
+	c := newClient(address{s.Listener.Addr().String(), id.token, id.pin}, patience{5 * time.Second, 500 * time.Millisecond, 500 * time.Millisecond})
 	t.Cleanup(func() { c.Close(); s.CloseClientConnections() })
 	return c
 }

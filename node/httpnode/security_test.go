@@ -228,7 +228,7 @@ func TestOldTLS(t *testing.T) {
 
 // TestSlowClients: whoever does not go on is cut off, and the server goes on for others.
 func TestSlowClients(t *testing.T) {
-	r := serveDir(t, ServerOptions{MaxConns: 8, Header: 200 * time.Millisecond, Stall: 200 * time.Millisecond})
+	r := serveDir(t, ServerOptions{MaxConns: 8, Header: time.Second, Stall: time.Second})
 	nodetest.MustPut(t, r.volume(t), "big", make([]byte, 32<<20))
 	digest := "Repr-Digest: " + formatDigest(node.Sum{}) + "\r\n"
 	put := "PUT " + objects + "/a HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n"
@@ -272,9 +272,9 @@ func TestSlowClients(t *testing.T) {
 
 // TestSlowHost: a host that takes long to sync is not a slow client.
 func TestSlowHost(t *testing.T) {
-	const stall = 50 * time.Millisecond
-	r := serve(t, slowHost{nodetest.NewMemory(), 4 * stall}, ServerOptions{Stall: stall})
-	for _, size := range []int{0, 1, 1 << 20} {
+	const stall = 250 * time.Millisecond
+	r := serve(t, slowHost{nodetest.NewMemory(), 2 * stall}, ServerOptions{Stall: stall})
+	for _, size := range []int{0, 1 << 20} {
 		nodetest.MustPut(t, r.volume(t), fmt.Sprint(size), make([]byte, size))
 	}
 }
