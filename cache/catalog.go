@@ -84,18 +84,20 @@ func newCatalog(ix index, keys *seal.Keys) (*catalog, root) {
 func openCatalog(ix index, keys *seal.Keys) (*catalog, root, error) {
 	c := &catalog{ix: ix}
 	var r root
-	v, err := ix.get(bucketMeta, rootKey)
+	var plain []byte
+	err := ix.get(bucketMeta, rootKey, func(v []byte) (err error) {
+		if len(v) < len(c.salt) {
+			return errIndex
+		}
+		copy(c.salt[:], v)
+		c.key = keys.Index(c.salt)
+		if plain, err = c.open(bucketMeta, rootKey, v[len(c.salt):]); err != nil {
+			err = fmt.Errorf("%w: %w", errIndex, err)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, r, fmt.Errorf("read index root: %w", err)
-	}
-	if len(v) < len(c.salt) {
-		return nil, r, fmt.Errorf("read index root: %w", errIndex)
-	}
-	copy(c.salt[:], v)
-	c.key = keys.Index(c.salt)
-	plain, err := c.open(bucketMeta, rootKey, v[len(c.salt):])
-	if err != nil {
-		return nil, r, fmt.Errorf("read index root: %w: %w", errIndex, err)
 	}
 	d := json.NewDecoder(bytes.NewReader(plain))
 	d.DisallowUnknownFields()
@@ -141,7 +143,7 @@ func appendRecord(dst []byte, r *pageRef) []byte {
 
 func parseRecord(id uint64, b []byte) (*pageRef, error) {
 	d := reader{b: b}
-	r := &pageRef{id: id, count: uint32(d.uvarint()), size: uint32(d.uvarint()), at: d.location()}
+	r := &pageRef{id: id, count: d.uvarint32(), size: d.uvarint32(), at: d.location()}
 	if d.err != nil || len(d.b) == 0 || r.count == 0 {
 		return nil, fmt.Errorf("%w: directory record of page %d", errIndex, id)
 	}
@@ -156,7 +158,7 @@ func appendLocation(dst []byte, l segment.Location) []byte {
 }
 
 func (r *reader) location() segment.Location {
-	return segment.Location{Segment: segment.ID(r.uvarint()), Offset: uint32(r.uvarint()), Length: uint32(r.uvarint())}
+	return segment.Location{Segment: segment.ID(r.uvarint()), Offset: r.uvarint32(), Length: r.uvarint32()}
 }
 
 // hash is a ref's element of the multiset.
@@ -207,24 +209,28 @@ func (c *catalog) putPage(w indexWriter, r *pageRef, encoded []byte) error {
 // readPage returns the encoded page.
 func (c *catalog) readPage(id uint64) ([]byte, error) {
 	k := pageKey(id)
-	v, err := c.ix.get(bucketPages, k)
+	var plain []byte
+	err := c.ix.get(bucketPages, k, func(v []byte) (err error) {
+		if plain, err = c.open(bucketPages, k, v); err != nil {
+			err = fmt.Errorf("%w: %w", errIndex, err)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read page %d: %w", id, err)
-	}
-	plain, err := c.open(bucketPages, k, v)
-	if err != nil {
-		return nil, fmt.Errorf("read page %d: %w: %w", id, errIndex, err)
 	}
 	return plain, nil
 }
 
 // getLocal reads an unreplicated fact; nil if there is none.
-func (c *catalog) getLocal(key []byte) ([]byte, error) {
-	v, err := c.ix.get(bucketLocal, key)
-	if err != nil || v == nil {
-		return nil, err
-	}
-	return c.open(bucketLocal, key, v)
+func (c *catalog) getLocal(key []byte) (plain []byte, err error) {
+	err = c.ix.get(bucketLocal, key, func(v []byte) (err error) {
+		if v != nil {
+			plain, err = c.open(bucketLocal, key, v)
+		}
+		return err
+	})
+	return plain, err
 }
 
 func (c *catalog) putLocal(w indexWriter, key, plain []byte) error {

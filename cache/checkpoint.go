@@ -53,6 +53,9 @@ func (s *Store) writeCheckpoint(ctx context.Context) error {
 	s.mu.RLock()
 	t := s.table
 	s.mu.RUnlock()
+	if s.indexBad.Load() {
+		return errIndex
+	}
 	c := &checkpointer{s: s, root: m.root, at: map[*pageRef]segment.Location{}}
 	if err := c.write(ctx, t); err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)

@@ -21,11 +21,11 @@ type nodes struct {
 	asked  int
 }
 
-func (n *nodes) Fetch(_ context.Context, number segment.ID, _ uint64, off, length int64, accept func([]byte) error) error {
+func (n *nodes) Fetch(_ context.Context, number segment.ID, epoch uint64, off, length int64, accept func([]byte) error) error {
 	errs := []error{fmt.Errorf("segment %d", number)}
 	n.asked++
 	for i, d := range n.disks {
-		b, err := readRange(d, number, off, length)
+		b, err := readRange(d, number, epoch, off, length)
 		if err == nil {
 			if n.broken[i] {
 				b[len(b)/2] ^= 1
@@ -40,9 +40,9 @@ func (n *nodes) Fetch(_ context.Context, number segment.ID, _ uint64, off, lengt
 	return errors.Join(errs...)
 }
 
-func (n *nodes) Size(_ context.Context, number segment.ID, _ uint64) (int64, error) {
+func (n *nodes) Size(_ context.Context, number segment.ID, epoch uint64) (int64, error) {
 	for _, d := range n.disks {
-		f, err := d.Open(sealedName(number), disk.Read)
+		f, err := openObject(d, number, epoch)
 		if err == nil {
 			defer f.Close()
 			return f.Size()
@@ -51,8 +51,20 @@ func (n *nodes) Size(_ context.Context, number segment.ID, _ uint64) (int64, err
 	return 0, errors.New("no node has it")
 }
 
-func readRange(d *simdisk.Disk, number segment.ID, off, length int64) ([]byte, error) {
+// openObject opens a segment if it is of this epoch: on a node both are its name.
+func openObject(d *simdisk.Disk, number segment.ID, epoch uint64) (disk.File, error) {
 	f, err := d.Open(sealedName(number), disk.Read)
+	if err != nil {
+		return nil, err
+	}
+	if h, err := segment.PeekHeader(f); err != nil || h.Epoch != epoch {
+		return nil, errors.Join(fmt.Errorf("epoch %d", h.Epoch), err, f.Close())
+	}
+	return f, nil
+}
+
+func readRange(d *simdisk.Disk, number segment.ID, epoch uint64, off, length int64) ([]byte, error) {
+	f, err := openObject(d, number, epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +195,6 @@ func readWhole(d *simdisk.Disk, id segment.ID) (*oneSegment, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := readRange(d, id, 0, size)
+	b, err := readRange(d, id, 1, 0, size)
 	return &oneSegment{b}, err
 }

@@ -131,7 +131,7 @@ func (s *Store) takePending() *batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := &batch{changes: s.pending, bytes: s.pendingBytes, completed: s.completed, seq: seq, segment: in}
-	s.pending, s.pendingBytes = s.spare, 0
+	s.pending, s.pendingBytes = s.spare, 0 // waiting still counts them: they are not in the log yet
 	s.spare = nil
 	if s.flushWanted && s.frozen == nil {
 		s.flushWanted = false
@@ -178,15 +178,15 @@ func squash(changes []segment.Change) []segment.Change {
 	return kept
 }
 
-// recycle gives the batch's slice back for the pending changes after next.
+// recycle counts a batch that was written out and gives its slice back for the pending changes after next.
 func (s *Store) recycle(b *batch) {
 	clear(b.changes)
-	if cap(b.changes) > 16<<10 {
-		return
-	}
 	s.mu.Lock()
-	s.spare = b.changes[:0]
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.waiting.Store(s.pendingBytes)
+	if cap(b.changes) <= 16<<10 {
+		s.spare = b.changes[:0]
+	}
 }
 
 // putBack undoes takePending after a commit that found no room: the changes pend again, before those that came since, and the
@@ -196,6 +196,7 @@ func (s *Store) putBack(b *batch) {
 	defer s.mu.Unlock()
 	s.pending = append(b.changes, s.pending...)
 	s.pendingBytes += b.bytes
+	s.waiting.Store(s.pendingBytes)
 	if b.froze {
 		s.active.under(s.frozen)
 		s.frozen, s.flushWanted = nil, true

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"slices"
 	"sync"
 
 	"dfsmount/segment"
@@ -11,11 +12,12 @@ import (
 type extentCache struct {
 	limit int64
 
-	mu    sync.Mutex
-	items map[segment.Location]*extentItem
-	order []segment.Location
-	bytes int64
-	once  [1024]segment.Location // touched lately, by hash: the second touch caches
+	mu      sync.Mutex
+	items   map[segment.Location]*extentItem
+	order   []segment.Location
+	bytes   int64
+	touched [8]segment.Location // the last ones read in part
+	next    int
 }
 
 type extentItem struct {
@@ -34,15 +36,16 @@ func (c *extentCache) get(l segment.Location) []byte {
 	return it.plain
 }
 
-// seen tells whether l was touched lately, and remembers it.
+// seen tells whether l was read in part a moment ago, and remembers it. Small reads in a row are then worth opening the whole extent
+// for; reads all over a large file are not, and eight streams at once fit.
 func (c *extentCache) seen(l segment.Location) bool {
-	slot := (uint64(l.Segment)*0x9E3779B97F4A7C15 ^ uint64(l.Offset)*0xBF58476D1CE4E5B9) >> 54
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.once[slot] == l {
+	if slices.Contains(c.touched[:], l) {
 		return true
 	}
-	c.once[slot] = l
+	c.touched[c.next] = l
+	c.next = (c.next + 1) % len(c.touched)
 	return false
 }
 

@@ -146,6 +146,9 @@ type flusher struct {
 }
 
 func (f *flusher) run() error {
+	if f.s.indexBad.Load() {
+		return errIndex
+	}
 	if err := f.merge(); err != nil {
 		return fmt.Errorf("merge overlay into pages: %w", err)
 	}

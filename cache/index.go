@@ -16,8 +16,8 @@ var buckets = []bucket{bucketPages, bucketDir, bucketMeta, bucketLocal}
 // implementations are held to one suite: bbolt, and one on a disk.FS so that tests can crash at its every write.
 // Everything it is given is sealed already. Safe for concurrent use.
 type index interface {
-	// get returns a copy of a value, nil if there is none.
-	get(b bucket, key []byte) ([]byte, error)
+	// get calls fn with a value, nil if there is none; the slice is valid during the call. fn must not call the index.
+	get(b bucket, key []byte, fn func(value []byte) error) error
 	// scan calls fn in ascending order of keys; the slices are valid during the call. fn must not call the index.
 	scan(b bucket, fn func(key, value []byte) error) error
 	// update runs fn and makes its changes durable as one: when it returns nil they survive a power cut, else none is visible,

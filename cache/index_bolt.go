@@ -60,14 +60,10 @@ func guard(fn func() error) (err error) {
 	return fn()
 }
 
-func (x *boltIndex) get(b bucket, key []byte) (value []byte, err error) {
-	err = guard(func() error {
-		return x.db.View(func(tx *bbolt.Tx) error {
-			value = bytes.Clone(tx.Bucket([]byte(b)).Get(key))
-			return nil
-		})
+func (x *boltIndex) get(b bucket, key []byte, fn func(value []byte) error) error {
+	return guard(func() error {
+		return x.db.View(func(tx *bbolt.Tx) error { return fn(tx.Bucket([]byte(b)).Get(key)) })
 	})
-	return value, err
 }
 
 func (x *boltIndex) scan(b bucket, fn func(key, value []byte) error) error {

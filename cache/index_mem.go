@@ -111,11 +111,11 @@ func (x *memIndex) apply(changes []indexChange) {
 	}
 }
 
-func (x *memIndex) get(b bucket, key []byte) ([]byte, error) {
+func (x *memIndex) get(b bucket, key []byte, fn func(value []byte) error) error {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	v, _ := x.data[b].Get(string(key))
-	return bytes.Clone(v), nil
+	return fn(v)
 }
 
 func (x *memIndex) scan(b bucket, fn func(key, value []byte) error) (err error) {

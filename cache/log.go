@@ -31,7 +31,9 @@ type openSegment struct {
 	w     *segment.Writer
 	f     disk.File
 
-	room        atomic.Int64 // allocated bytes not yet spoken for
+	size        int64        // bytes allocated
+	reserve     bool         // its file was the reserve: for commits only
+	room        atomic.Int64 // of which not yet spoken for
 	commits     bool         // holds a commit; guarded by log.mu (write) or the committer
 	started     time.Time
 	firstCommit time.Time
@@ -50,6 +52,13 @@ func (c *openSegment) take(n int64) bool {
 	}
 	c.room.Add(n)
 	return false
+}
+
+// recount replaces the estimates of what its frames take by what they took. log.mu is held for writing: nothing is on its way.
+func (c *openSegment) recount() int64 {
+	room := c.size - c.w.Size() - c.w.FooterSize() - segmentBase
+	c.room.Store(room)
+	return room
 }
 
 // makeDurable syncs what was appended so far. last says that nothing will be appended any more.
@@ -104,6 +113,12 @@ func (l *log) append(kind seal.Kind, plain []byte) (segment.Location, error) {
 	}
 }
 
+// spareFor tells whether a frame of this cost may go into the open segment: not if that was the reserve, nor if what pends could not
+// be committed there any more, while the disk gives no other segment.
+func (l *log) spareFor(cost int64) bool {
+	return !l.cur.reserve && (!l.tight() || l.cur.room.Load() >= cost+commitCost(l.s.waiting.Load()))
+}
+
 // noRoom names the segment that had no room; nil inside if there is none open.
 type noRoom struct{ seg *openSegment }
 
@@ -113,7 +128,7 @@ func (l *log) tryAppend(kind seal.Kind, plain []byte, cost int64) (segment.Locat
 	if err := l.s.Err(); err != nil {
 		return segment.Location{}, nil, err
 	}
-	if l.cur == nil || !l.cur.take(cost) {
+	if l.cur == nil || !l.spareFor(cost) || !l.cur.take(cost) {
 		return segment.Location{}, &noRoom{l.cur}, nil
 	}
 	loc, err := l.cur.w.Append(kind, plain)
@@ -173,14 +188,17 @@ func (l *log) advance(old *openSegment, need int64, may bool) error {
 	if err := l.s.Err(); err != nil {
 		return err
 	}
-	f, size, err := l.prep.take(need+segmentBase, may)
+	if old != nil && old.recount() >= need && (may || l.spareFor(need)) { // it was an estimate that said no
+		return nil
+	}
+	a, err := l.prep.take(need+segmentBase, may)
 	if err != nil {
 		return err
 	}
 	if old != nil {
 		l.closeLocked(true)
 	}
-	return l.startLocked(f, size)
+	return l.startLocked(a)
 }
 
 // closeLocked ends the current segment and hands it to the sealer.
@@ -194,17 +212,17 @@ func (l *log) closeLocked(full bool) {
 	wake(l.kick)
 }
 
-func (l *log) startLocked(f disk.File, size int64) error {
+func (l *log) startLocked(a allocation) error {
 	h := segment.Header{
 		Volume: l.s.keys.Volume(), Number: l.last + 1, Epoch: l.epoch, Suite: seal.DefaultSuite(),
 		FirstSeq: l.seq + 1, PrevLength: uint32(l.lastEnd),
 	}
-	w, err := segment.NewWriter(f, l.s.keys, h)
+	w, err := segment.NewWriter(a.f, l.s.keys, h)
 	if err != nil {
 		return l.s.fail(fmt.Errorf("start segment %d: %w", h.Number, err))
 	}
-	c := &openSegment{id: h.Number, epoch: h.Epoch, w: w, f: f, started: time.Now()}
-	c.room.Store(size - segmentBase)
+	c := &openSegment{id: h.Number, epoch: h.Epoch, w: w, f: a.f, size: a.size, reserve: a.reserve, started: time.Now()}
+	c.room.Store(a.size - segmentBase)
 	l.cur, l.last = c, h.Number
 	return nil
 }
@@ -259,10 +277,14 @@ func (l *log) tight() bool { return l.prep.dry.Load() }
 
 // fits tells whether a commit of this cost has room here or, if it may use it, in the reserve.
 func (l *log) fits(cost int64, may bool) bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.cur != nil && l.cur.room.Load() >= cost+l.s.space.claimed() {
+	want := cost
+	if !may {
+		want += l.s.space.claimed()
+	}
+	if l.room() >= want || may && l.prep.spare(cost) {
 		return true
 	}
-	return may && (l.prep.spare(cost) || l.cur != nil && l.cur.room.Load() >= cost)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cur != nil && (may || !l.cur.reserve) && l.cur.recount() >= want
 }

@@ -82,8 +82,8 @@ func parsePart(b []byte) (refs []*pageRef, err error) {
 		if r.err != nil || n > uint64(len(last)) {
 			return nil, errManifest
 		}
-		p := &pageRef{first: last[:n] + string(rest), count: uint32(r.uvarint()), size: uint32(r.uvarint()), at: r.location()}
-		if r.err != nil || p.first <= last || p.count == 0 || p.at.Segment == 0 {
+		p := &pageRef{first: last[:n] + string(rest), count: r.uvarint32(), size: r.uvarint32(), at: r.location()}
+		if r.err != nil || shared(raw(last), raw(p.first)) != int(n) || p.first <= last || p.count == 0 || p.at.Segment == 0 {
 			return nil, errManifest
 		}
 		refs, last = append(refs, p), p.first

@@ -16,8 +16,10 @@ const (
 	packZstd byte = 1
 )
 
-// maxUnpacked bounds what one frame may unpack to, whatever it says.
-const maxUnpacked = 64 << 20
+const (
+	maxUnpacked = 64 << 20 // what one frame may unpack to, whatever it says
+	maxRatio    = 1024     // and for each of its bytes
+)
 
 var errPacked = errors.New("malformed body of a checkpoint frame")
 
@@ -40,7 +42,7 @@ func pack(body []byte) ([]byte, error) {
 	}
 	out := binary.AppendUvarint([]byte{packZstd}, uint64(len(body)))
 	out = enc.EncodeAll(body, out)
-	if len(out) > len(body)/20*19 {
+	if len(out) > len(body)/20*19 || len(body)/maxRatio >= len(out) {
 		return append([]byte{packRaw}, body...), nil
 	}
 	return out, nil
@@ -58,7 +60,7 @@ func unpack(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: packed in a way this version does not know (%d)", errPacked, how)
 	}
 	n := r.uvarint()
-	if r.err != nil || n > maxUnpacked || n/1024 > uint64(len(b)) {
+	if r.err != nil || n > maxUnpacked || n/maxRatio >= uint64(len(b)) {
 		return nil, errPacked
 	}
 	dec, err := decompressor()

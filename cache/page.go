@@ -90,8 +90,8 @@ func decodePage(b []byte) (*page, error) {
 		mid := len(p.data)
 		p.data = append(p.data, value...)
 		key := p.data[start:mid:mid]
-		if len(p.spans) > 0 && text(key) <= text(last) {
-			return nil, fmt.Errorf("%w: keys out of order", errPage)
+		if len(p.spans) > 0 && text(key) <= text(last) || shared(last, key) != int(common) {
+			return nil, fmt.Errorf("%w: keys out of order, or not written the shortest way", errPage)
 		}
 		p.spans = append(p.spans, span{uint32(start), uint32(mid), uint32(len(p.data))})
 		last = key

@@ -31,7 +31,9 @@ type preparer struct {
 	keep    int64 // wanted size of the reserve
 	changed func()
 
-	dry atomic.Bool // the disk gave no next segment when last asked
+	dry   atomic.Bool  // the disk gave no next segment when last asked
+	ready atomic.Int64 // size and kept, for who does not hold mu
+	stock atomic.Int64
 
 	mu      sync.Mutex // held while files are made: the disk is waited for under it
 	id      segment.ID // number the next segment will get
@@ -64,28 +66,40 @@ func (p *preparer) run(ctx context.Context) {
 	}
 }
 
-func (p *preparer) lacking() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.reserve == nil
-}
+func (p *preparer) lacking() bool { return p.stock.Load() < p.keep }
 
 // prepare makes what is missing: the reserve first.
 func (p *preparer) prepare() {
 	p.mu.Lock()
-	if p.reserve == nil {
-		if f, size, err := p.make(reserveName, p.keep, p.least); err == nil {
-			p.reserve, p.kept = f, size
-		}
-	}
+	p.restock()
 	if p.next == nil {
 		if f, size, err := p.make(openName(p.id), p.want, p.least); err == nil {
 			p.next, p.size = f, size
 		} // else: tried again; who needs the file before gets the error
 	}
 	p.dry.Store(p.next == nil)
+	p.show()
 	p.mu.Unlock()
 	p.changed()
+}
+
+// restock makes the reserve, or lets it grow to the size it should have, as far as the disk has room: before anyone else gets any.
+func (p *preparer) restock() {
+	if p.reserve == nil {
+		if f, size, err := p.make(reserveName, p.keep, p.least); err == nil {
+			p.reserve, p.kept = f, size
+		}
+		return
+	}
+	for size := p.keep; size > p.kept; size = p.kept + (size-p.kept)/2 {
+		if p.reserve.Allocate(0, size) == nil {
+			p.kept = size
+			return
+		}
+		if size-p.kept < p.least {
+			return
+		}
+	}
 }
 
 // make creates and allocates a file of size bytes, or, while the disk is too full for that, of half and so on down to least.
@@ -127,21 +141,30 @@ func (p *preparer) discard(f disk.File, name string) error {
 	return err
 }
 
+// allocation is a file for a segment.
+type allocation struct {
+	f       disk.File
+	size    int64
+	reserve bool // it was the reserve: for commits only
+}
+
 // take hands out the file of the next segment with at least need bytes allocated. may: the reserve can be used up for it. ErrFull if
 // there is none.
-func (p *preparer) take(need int64, may bool) (disk.File, int64, error) {
+func (p *preparer) take(need int64, may bool) (a allocation, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f, size, err := p.takeNext(need)
+	defer p.show()
+	a.f, a.size, err = p.takeNext(need)
 	if errors.Is(err, ErrFull) && may && p.kept >= need {
-		f, size, err = p.takeReserve()
+		a.f, a.size, err = p.takeReserve()
+		a.reserve = true
 	}
 	if err != nil {
-		return nil, 0, err
+		return allocation{}, err
 	}
 	p.id++
 	wake(p.kick)
-	return f, size, nil
+	return a, nil
 }
 
 func (p *preparer) takeNext(need int64) (disk.File, int64, error) {
@@ -184,19 +207,14 @@ func (p *preparer) takeReserve() (disk.File, int64, error) {
 	return f, size, nil
 }
 
-// spare tells whether the reserve could take a commit of this cost.
-func (p *preparer) spare(cost int64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.kept >= cost+segmentBase
+// show publishes size and kept after a change.
+func (p *preparer) show() {
+	p.ready.Store(p.size)
+	p.stock.Store(p.kept)
 }
 
-// ready is the number of bytes allocated to the next segment, and what the reserve still wants.
-func (p *preparer) ready() (size, missing int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.size, p.keep - p.kept
-}
+// spare tells whether the reserve could take a commit of this cost.
+func (p *preparer) spare(cost int64) bool { return p.stock.Load() >= cost+segmentBase }
 
 // rolled sizes the next segments: bulk streams that fill one before it ages get larger ones, up to max.
 func (p *preparer) rolled(full bool, age time.Duration) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"os"
 	"sync"
 
 	"dfsmount/internal/disk"
@@ -37,12 +38,9 @@ func (s *Store) Read(ctx context.Context, l segment.Location, off int, dst []byt
 
 // readRange reads only the packages it needs, which for a small part of a large extent touched once is the cheaper way.
 func (s *Store) readRange(ctx context.Context, l segment.Location, off int, dst []byte) error {
-	r, done, err := s.reader(l.Segment)
+	err := s.readHere(l.Segment, func(r *segment.Reader) error { return r.ReadRange(dst, l, off) })
 	if err == nil {
-		defer done()
-		if err = r.ReadRange(dst, l, off); err == nil {
-			return nil
-		}
+		return nil
 	}
 	plain, err := s.anotherCopy(ctx, segment.KindExtent, l, err)
 	if err != nil {
@@ -53,23 +51,37 @@ func (s *Store) readRange(ctx context.Context, l segment.Location, off int, dst 
 }
 
 // readFrame returns a frame's plaintext, from here or from a node.
-func (s *Store) readFrame(ctx context.Context, kind seal.Kind, l segment.Location) ([]byte, error) {
-	r, done, err := s.reader(l.Segment)
+func (s *Store) readFrame(ctx context.Context, kind seal.Kind, l segment.Location) (plain []byte, err error) {
+	err = s.readHere(l.Segment, func(r *segment.Reader) (err error) {
+		plain, err = r.ReadFrame(make([]byte, 0, l.Length), kind, l)
+		return err
+	})
 	if err == nil {
-		defer done()
-		plain, err := r.ReadFrame(make([]byte, 0, l.Length), kind, l)
-		if err == nil {
-			return plain, nil
-		}
-		return s.anotherCopy(ctx, kind, l, err)
+		return plain, nil
 	}
 	return s.anotherCopy(ctx, kind, l, err)
 }
 
+// readHere runs fn on a segment that is here. A reader of an open segment is not counted as a user of its file, which may be closed
+// under it long after it was sealed: then a second reader, which is, does it.
+func (s *Store) readHere(id segment.ID, fn func(r *segment.Reader) error) (err error) {
+	for range 2 {
+		r, done, failed := s.reader(id)
+		if failed != nil {
+			return failed
+		}
+		err = fn(r)
+		done()
+		if !errors.Is(err, os.ErrClosed) {
+			break
+		}
+	}
+	return err
+}
+
 // anotherCopy gets a frame from a node because the local segment is missing or (why) cannot be read.
 func (s *Store) anotherCopy(ctx context.Context, kind seal.Kind, l segment.Location, why error) ([]byte, error) {
-	missing := errors.Is(why, errRemote)
-	if !missing {
+	if !errors.Is(why, errRemote) {
 		s.opts.Log.Error("local copy of a segment cannot be read, trying nodes", "segment", uint64(l.Segment), "offset", l.Offset, "err", why)
 	}
 	plain, err := s.fetchFrame(ctx, kind, l)

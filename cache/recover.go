@@ -289,5 +289,6 @@ func (s *Store) adoptReserve(files logFiles) error {
 		return errors.Join(nil, f.Close())
 	}
 	p.reserve, p.kept = f, size
+	p.show()
 	return nil
 }

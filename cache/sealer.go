@@ -52,8 +52,8 @@ func (s *Store) sealLoop(ctx context.Context) {
 		case <-s.sealKick: // a commit was written
 		case <-s.log.kick: // a segment was closed
 		}
-		// On a full disk the open segment may be the reserve itself, and closing it would give the rest of it away.
-		if !s.log.tight() {
+		// Without a reserve the open segment may be what it became, and closing that would give the rest of it away.
+		if !s.log.tight() || s.log.prep.spare(0) {
 			if _, again := s.log.closeIfAged(s.opts.SealAge); again > 0 {
 				age.Reset(again)
 			}
@@ -95,9 +95,10 @@ func (s *Store) sealOne(c *openSegment) error {
 		return err
 	}
 	s.setChain(endOf(sealed))
-	s.handles.release(s.handles.adopt(c.id, c.f, c.w.Reader()))
 	s.segs.add(c.id, segmentEntry{size: sealed.Size, epoch: c.epoch, sealed: sealed.Footer.Sealed.UnixNano(), local: true})
 	s.log.sealed(c)
+	// Only now, when no new reader finds the open segment any more, can its file be closed: see readHere.
+	s.handles.release(s.handles.adopt(c.id, c.f, c.w.Reader()))
 	s.space.refresh(0)
 	return nil
 }

@@ -60,25 +60,39 @@ func (p *space) refresh(age time.Duration) {
 	}
 }
 
+// askLocked counts what is allocated before it asks for what is free: what moves from one to the other in between is then missing from the
+// answer, not in it twice.
 func (p *space) askLocked() error {
+	allocated, missing := p.s.log.allocated()
 	free, total, err := p.s.disk.Free()
 	if err != nil {
 		return fmt.Errorf("ask the disk for its free space: %w", err)
 	}
-	next, missing := p.s.log.prep.ready()
 	p.asked, p.free, p.total = time.Now(), free, total
-	p.avail.Store(max(free-missing-p.kept(total), 0) + next + p.s.log.room())
+	p.avail.Store(max(free-missing-p.kept(total), 0) + max(allocated-commitCost(p.s.waiting.Load())-segmentBase, 0))
 	return nil
+}
+
+// allocated is the room of the open and of the next segment, and missing what the reserve still wants. No segment changes from next to
+// open in between.
+func (l *log) allocated() (room, missing int64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.roomLocked() + l.prep.ready.Load(), l.prep.keep - l.prep.stock.Load()
 }
 
 // kept is what file data may not take: room for the index and for records of the state.
 func (p *space) kept(total int64) int64 { return min(32<<20, total/16) }
 
-// room is what the open segment still has.
+// room is what the open segment still has for anything.
 func (l *log) room() int64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if l.cur == nil {
+	return l.roomLocked()
+}
+
+func (l *log) roomLocked() int64 {
+	if l.cur == nil || l.cur.reserve {
 		return 0
 	}
 	return max(l.cur.room.Load(), 0)

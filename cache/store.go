@@ -85,8 +85,10 @@ type Store struct {
 	lock *dirLock
 	cat  *catalog
 
-	failure atomic.Pointer[error]
-	fetcher atomic.Pointer[Fetcher]
+	failure  atomic.Pointer[error]
+	waiting  atomic.Int64 // pendingBytes, for who does not hold mu
+	indexBad atomic.Bool  // its root is gone: nothing may write it again
+	fetcher  atomic.Pointer[Fetcher]
 
 	// mu guards the state and what pends. Reading a page from the index, and for a read waiting for the disk, happens under it; nothing is written to
 	// a disk under it.
@@ -225,10 +227,12 @@ func (s *Store) makeDirs(dir string) (index, error) {
 		return nil, err
 	}
 	s.cat = &catalog{ix: ix} // so that abandon closes it
-	if v, err := ix.get(bucketMeta, rootKey); err != nil || v != nil {
-		return nil, errors.Join(ErrExists, err)
-	}
-	return ix, nil
+	return ix, ix.get(bucketMeta, rootKey, func(v []byte) error {
+		if v != nil {
+			return ErrExists
+		}
+		return nil
+	})
 }
 
 // emptyIndex gives ix a new root, and nothing else.
@@ -258,7 +262,7 @@ func (s *Store) initLog(epoch uint64) {
 	}
 	l.prep = &preparer{
 		d: s.disk, base: s.opts.SegmentSize, max: s.opts.MaxSegmentSize, want: s.opts.SegmentSize,
-		keep: min(16<<20, s.opts.SegmentSize, total/8), least: min(s.opts.SegmentSize, max(total/64, 32<<10), 1<<20),
+		keep: min(16<<20, total/8), least: min(s.opts.SegmentSize, max(total/64, 32<<10), 1<<20),
 		id: l.last + 1, junk: map[string]bool{reserveName: true}, kick: make(chan struct{}, 1),
 		changed: func() { s.space.refresh(0) },
 	}
@@ -275,18 +279,18 @@ func (s *Store) start() {
 	wake(s.log.kick)
 }
 
-// Close makes everything durable, seals the open segment, brings the index up to date and gives up the lock. The first error is returned; the
-// lock is given up in any case. No other method may run or follow.
+// Close makes everything durable, seals the open segment, brings the index up to date and gives up the lock, in any case. An
+// error means that something may not be durable; an index left behind is none: the next Open catches up. No other method may run or
+// follow.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return ErrClosed
 	}
 	_, err := s.SealNow(context.Background())
-	if err == nil {
-		err = s.flush()
-	}
 	if err != nil {
 		err = fmt.Errorf("close local store: %w", err)
+	} else if behind := s.flush(); behind != nil {
+		s.opts.Log.Warn("left the index behind the log: the next mount catches up", "err", behind)
 	}
 	return errors.Join(err, s.abandon())
 }
@@ -330,10 +334,18 @@ func (l *log) closeFiles() {
 // NameHash is the keyed hash of a name: see seal.Keys.NameHash.
 func (s *Store) NameHash(parent uint64, name string) uint64 { return s.keys.NameHash(parent, name) }
 
-// pageDamaged handles a page of the index that cannot be read: the index is given up, so that the next Open builds it anew from the
-// log.
+// pageDamaged handles a page of the index that cannot be read. The index is given up: without its root the next Open makes a new one from
+// the log. Until then who needs that page gets the error.
 func (s *Store) pageDamaged(err error) error {
-	s.opts.Log.Error("the index is damaged; unmount and mount again to rebuild it from the log", "err", err)
+	if !s.indexBad.Swap(true) {
+		s.opts.Log.Error("the index is damaged: unmount and mount again to build it anew from the log", "err", err)
+		s.running.Go(func() { // the caller may hold mu
+			err := s.cat.ix.update(func(w indexWriter) error { return w.delete(bucketMeta, rootKey) })
+			if err != nil {
+				s.opts.Log.Error("cannot mark the index as damaged: remove "+indexName+" from the state directory", "err", err)
+			}
+		})
+	}
 	return fmt.Errorf("%w: %w", errIndex, err)
 }
 

@@ -30,14 +30,6 @@ func (t *table) find(key string) int {
 	return sort.Search(len(t.refs), func(i int) bool { return t.refs[i].first > key }) - 1
 }
 
-// entries is the number of state entries in all pages.
-func (t *table) entries() (n int64) {
-	for _, r := range t.refs {
-		n += int64(r.count)
-	}
-	return n
-}
-
 // bytes is the size of all encoded pages.
 func (t *table) bytes() (n int64) {
 	for _, r := range t.refs {

@@ -65,6 +65,7 @@ func (s *Store) update(fn func(tx *Tx) error) (kick bool, err error) {
 		s.pending = append(s.pending, segment.Change{Key: raw(c.key), Value: c.value, Delete: c.value == nil})
 	}
 	s.pendingBytes += tx.w.bytes
+	s.waiting.Store(s.pendingBytes)
 	s.completed++
 	if s.active.bytes > s.opts.OverlayBytes && s.frozen == nil && !s.flushWanted {
 		s.flushWanted, kick = true, true
