@@ -10,8 +10,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// adapter is the fuse.RawFileSystem over a backend. It has no state of its own but the options of the mount, so that every
-// method may run at any time beside any other.
+// adapter is the fuse.RawFileSystem over a backend. Every method may run at any time beside any other.
 type adapter struct {
 	fuse.RawFileSystem // what is not implemented: ENOSYS
 
@@ -20,16 +19,21 @@ type adapter struct {
 	readOnly bool
 	acl      bool // POSIX ACLs are kept and obeyed; needs inheritance and mask coupling in the backend
 	selinux  bool // this machine has SELinux
+
+	kernel notifier // set by the loop before it serves
+	stale  *stale
 }
 
 func newAdapter(b backend, o Options) *adapter {
-	return &adapter{
+	a := &adapter{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		fs:            b,
 		log:           o.log(),
 		readOnly:      o.ReadOnly,
 		selinux:       haveSELinux(),
 	}
+	a.stale = newStale(func(ino uint64) { a.kernel.dropAttr(ino) })
+	return a
 }
 
 // String names the filesystem type to the library.

@@ -35,6 +35,9 @@ func (a *adapter) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 	if a.refuse() {
 		return 0, fuse.EROFS
 	}
+	if in.WriteFlags&fuse.WRITE_CACHE != 0 {
+		a.stale.add(in.NodeId)
+	}
 	n, err := a.fs.Write(fs.InodeID(in.NodeId), data, int64(in.Offset), in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0)
 	return uint32(n), a.status("write", in.NodeId, err)
 }
@@ -53,6 +56,7 @@ func (a *adapter) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 const fsyncDataOnly = 1
 
 func (a *adapter) fsync(op string, in *fuse.FsyncIn) fuse.Status {
+	a.stale.drop(in.NodeId)
 	err := a.fs.Fsync(context.Background(), fs.InodeID(in.NodeId), in.FsyncFlags&fsyncDataOnly != 0)
 	return a.status(op, in.NodeId, err)
 }
@@ -65,14 +69,24 @@ func (a *adapter) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status
 	return a.status("fallocate", in.NodeId, a.fs.Fallocate(fs.InodeID(in.NodeId), in.Mode, int64(in.Offset), int64(in.Length)))
 }
 
-// Lseek finds data and holes; all other seeking is the kernel's.
+// Lseek finds data and holes; all other seeking is the kernel's. The kernel does not write its dirty pages before it asks, so what looks like a hole
+// here may be data that only it has (of a file mapped into memory, also after the last close): copying programs would leave it out. Unless the
+// answer is "data, right there", we make it write them first.
 func (a *adapter) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
-	off, err := a.fs.Seek(fs.InodeID(in.NodeId), int64(in.Offset), int(in.Whence))
+	off, err := a.seek(in)
+	if err != nil || in.Whence != fs.SeekData || off != int64(in.Offset) {
+		a.kernel.writeBack(in.NodeId, int64(in.Offset))
+		off, err = a.seek(in)
+	}
 	if err != nil {
 		return a.status("lseek", in.NodeId, err)
 	}
 	out.Offset = uint64(off)
 	return fuse.OK
+}
+
+func (a *adapter) seek(in *fuse.LseekIn) (int64, error) {
+	return a.fs.Seek(fs.InodeID(in.NodeId), int64(in.Offset), int(in.Whence))
 }
 
 // CopyFileRange copies by sharing.

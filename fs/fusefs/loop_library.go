@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"fmt"
+	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -23,7 +24,16 @@ func newLibraryLoop(fd int, a *adapter, o Options) (loop, error) {
 func (l *libraryLoop) init() error {
 	var err error
 	l.server, err = fuse.NewServer(l.adapter, fmt.Sprintf("/dev/fd/%d", l.fd), l.opts)
-	return err
+	if err != nil {
+		return err
+	}
+	l.adapter.kernel = notifier{invalidate: func(ino uint64, off int64) error {
+		if code := l.server.InodeNotify(ino, off, 0); !code.Ok() {
+			return syscall.Errno(code)
+		}
+		return nil
+	}, log: l.adapter.log}
+	return nil
 }
 
 func (l *libraryLoop) serve() error {

@@ -33,13 +33,16 @@ type ownLoop struct {
 	readers sync.WaitGroup
 	ended   chan error // from the reader that saw the end
 
+	device sync.RWMutex // held for reading by those that use fd without being readers
+	closed bool
+
 	mu    sync.Mutex
 	reads map[uint64]struct{} // READs at work, by unique: what the end of the mount interrupts
 }
 
 func newOwnLoop(fd int, a *adapter, o Options) (loop, error) {
 	size := o.maxWrite() + requestSlack
-	return &ownLoop{
+	l := &ownLoop{
 		fd:      fd,
 		proto:   fuse.NewProtocolServer(a, o.protocol(a.acl)),
 		adapter: a,
@@ -50,7 +53,9 @@ func newOwnLoop(fd int, a *adapter, o Options) (loop, error) {
 		start:   time.Now(),
 		ended:   make(chan error, 1),
 		reads:   map[uint64]struct{}{},
-	}, nil
+	}
+	a.kernel = notifier{invalidate: l.invalidate, log: l.log}
+	return l, nil
 }
 
 // init answers INIT, which the kernel has queued while mounting.
@@ -79,8 +84,21 @@ func (l *ownLoop) serve() error {
 	l.turn.finish() // no reader is added any more
 	l.interruptReads()
 	l.readers.Wait()
+	l.device.Lock()
+	defer l.device.Unlock()
+	l.closed = true
 	unix.Close(l.fd)
 	return err
+}
+
+// invalidate may be called at any time, also when the descriptor's number belongs to another file already.
+func (l *ownLoop) invalidate(ino uint64, off int64) error {
+	l.device.RLock()
+	defer l.device.RUnlock()
+	if l.closed {
+		return unix.ENODEV
+	}
+	return l.write(invalidation(ino, off))
 }
 
 // relief is called when the reader is held up by a request: the turn is passed before its kind from now on, and another reader goes on.

@@ -13,7 +13,7 @@ const (
 )
 
 // waits are the operations that wait by their nature.
-var waits = [opCount]bool{opFsync: true, opFsyncDir: true, opSyncFS: true, opFallocate: true, opCopyRange: true}
+var waits = [opCount]bool{opFsync: true, opFsyncDir: true, opSyncFS: true, opFallocate: true, opCopyRange: true, opLseek: true}
 
 // pace remembers of each operation how it went: after one that took long the turn is passed before the next requests of its kind, more of them
 // each time it happens again, and then one is tried once more. Only the reader that has the turn uses it.

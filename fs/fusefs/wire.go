@@ -22,6 +22,7 @@ const (
 	opBatchForget = 42
 	opFallocate   = 43
 	opReadDirPlus = 44
+	opLseek       = 46
 	opCopyRange   = 47
 	opSyncFS      = 50
 
@@ -106,5 +107,19 @@ func interruptOf(unique uint64) request {
 	binary.NativeEndian.PutUint32(b[4:], opInterrupt)
 	binary.NativeEndian.PutUint64(b[8:], unique|1)
 	binary.NativeEndian.PutUint64(b[requestHeader:], unique)
+	return b
+}
+
+// invalidation is a notification that the kernel must drop an inode's attributes and, if off is not negative, its pages from off on; dirty ones are
+// written first. A notification has its kind where a reply has its error, and no unique number.
+//
+//	16 inode u64, 24 offset i64, 32 length i64 (0: to the end)
+func invalidation(ino uint64, off int64) []byte {
+	const invalInode = 2
+	b := make([]byte, replyHeader+24)
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	binary.NativeEndian.PutUint32(b[4:], invalInode)
+	binary.NativeEndian.PutUint64(b[16:], ino)
+	binary.NativeEndian.PutUint64(b[24:], uint64(off))
 	return b
 }

@@ -35,6 +35,15 @@ func TestReplySizeHoldsEveryFixedReply(t *testing.T) {
 	}
 }
 
+func TestInvalidation(t *testing.T) {
+	b := invalidation(0x1234, -1)
+	h := (*fuse.OutHeader)(unsafe.Pointer(&b[0]))
+	n := (*fuse.NotifyInvalInodeOut)(unsafe.Pointer(&b[replyHeader]))
+	if int(h.Length) != len(b) || h.Status != -fuse.NOTIFY_INVAL_INODE || h.Unique != 0 || n.Ino != 0x1234 || n.Off != -1 || n.Length != 0 {
+		t.Errorf("invalidation is %+v %+v", *h, *n)
+	}
+}
+
 func TestErrorReply(t *testing.T) {
 	b := errorReply(0x1234, fuse.EIO)
 	h := (*fuse.OutHeader)(unsafe.Pointer(&b[0]))
