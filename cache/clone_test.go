@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"dfsmount/internal/disk"
@@ -179,6 +180,47 @@ func TestDamagedSegment(t *testing.T) {
 	problems, err := s.Check(ctx, CheckOptions{Data: true})
 	if err != nil || len(problems) != 1 || problems[0].Rule != "C4" {
 		t.Errorf("check finds %v, %v", problems, err)
+	}
+}
+
+// TestDamagedFooter: a sealed segment that replay needs and that decayed is fetched from a node; without one, opening fails and says
+// which. It is never skipped.
+func TestDamagedFooter(t *testing.T) {
+	keys, d := seal.TestKeys(), simdisk.New()
+	s, err := Create(ctx, "", keys, slow(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := putOne(s, "A", "1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.SealNow(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.abandon()
+	d = d.Crash(0)
+	good, err := readWhole(d, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.FlipBit(sealedName(2), int64(len(good.b))-60, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(ctx, "", keys, slow(d)); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "segment 2") {
+		t.Fatalf("open with a damaged segment returned %v", err)
+	}
+	o := slow(d)
+	o.Fetcher = good
+	if s, err = Open(ctx, "", keys, o); err != nil {
+		t.Fatal(err)
+	}
+	if got := contents(t, s); got["A"] != "1" {
+		t.Errorf("state is %v", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

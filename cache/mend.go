@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,11 +27,11 @@ type tailFile struct {
 //
 // Order: each segment is sealed, renamed and durable before the next one; only then the rest is removed, the last first, each removal
 // durable before the next. A crash anywhere in between leaves a shorter tail of the same kind, with the same outcome.
-func (s *Store) mendTail(files logFiles) error {
+func (s *Store) mendTail(ctx context.Context, files logFiles) error {
 	if err := s.dropTwins(files); err != nil {
 		return err
 	}
-	if err := s.loadChain(); err != nil {
+	if err := s.loadChain(ctx); err != nil {
 		return err
 	}
 	tail, err := s.openTail(files)
@@ -63,15 +64,15 @@ func (s *Store) dropTwins(files logFiles) error {
 }
 
 // loadChain reads the end of the newest sealed segment, which the open ones follow. If it is not here the index knows it.
-func (s *Store) loadChain() error {
+func (s *Store) loadChain(ctx context.Context) error {
 	last := s.Newest()
 	e, _ := s.segs.get(last)
 	if !e.local || last == s.chain.Number {
 		return nil
 	}
-	sealed, err := s.openSealed(last, e.epoch)
+	sealed, err := s.readSealed(ctx, last)
 	if err != nil {
-		return fmt.Errorf("newest sealed segment: %w: %w", ErrDamaged, err)
+		return fmt.Errorf("newest sealed segment: %w", err)
 	}
 	s.chain = endOf(sealed)
 	return nil

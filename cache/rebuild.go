@@ -28,9 +28,9 @@ func (s *Store) rebuild(ctx context.Context, ix index, files logFiles) error {
 		return err
 	}
 	e, _ := s.segs.get(newest)
-	sealed, err := s.openSealed(newest, e.epoch)
+	sealed, err := s.readSealed(ctx, newest)
 	if err != nil {
-		return fmt.Errorf("%w: newest sealed segment: %w", ErrDamaged, err)
+		return fmt.Errorf("newest sealed segment: %w", err)
 	}
 	if sealed.Footer.Checkpoint == (segment.Location{}) {
 		if int(newest) != len(files.sealed) {

@@ -41,7 +41,7 @@ func (s *Store) recover(ctx context.Context, dir string) error {
 	if err := s.findSealed(files); err != nil {
 		return err
 	}
-	if err := s.mendTail(files); err != nil {
+	if err := s.mendTail(ctx, files); err != nil {
 		return err
 	}
 	if err := s.replay(ctx); err != nil {
