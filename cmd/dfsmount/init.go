@@ -120,7 +120,7 @@ func initialSettings(ctx context.Context, cfg initConfig, target string) (replic
 		if path, ok := strings.CutPrefix(url, "dir:"); ok && (within(path, target) || within(target, path)) {
 			return s, fail(exitUsage, "keep copies on another disk", "the node %s and the volume's directory contain each other", path)
 		}
-		if err := checkNode(ctx, url); err != nil {
+		if url, err = checkNode(ctx, url); err != nil {
 			return s, err
 		}
 		if _, err := s.Add(url, ""); err != nil {

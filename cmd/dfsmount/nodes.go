@@ -128,11 +128,12 @@ func (m *mounted) nodes(ctx context.Context, args json.RawMessage, _ func(int64,
 func (v *volume) changeNodes(ctx context.Context, repl *replicator.Replicator, a nodesArgs) (replicator.Settings, error) {
 	switch a.Op {
 	case "add":
-		if err := checkNode(ctx, a.URL); err != nil {
+		url, err := checkNode(ctx, a.URL)
+		if err != nil {
 			return replicator.Settings{}, err
 		}
 		return replicator.Change(v.store, func(s *replicator.Settings) error {
-			_, err := s.Add(a.URL, a.Name)
+			_, err := s.Add(url, a.Name)
 			return err
 		})
 	case "remove":
@@ -148,22 +149,22 @@ func (v *volume) changeNodes(ctx context.Context, repl *replicator.Replicator, a
 	}
 }
 
-// checkNode asks a node to answer before it is trusted with a copy; a directory is set up as a node.
-func checkNode(ctx context.Context, url string) error {
+// checkNode asks a node to answer before it is trusted with a copy, and returns the URL to record. A directory is set up as a node.
+func checkNode(ctx context.Context, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, nodeCheckTimeout)
 	defer cancel()
 	host, err := openHost(url, true)
 	if err != nil && strings.HasPrefix(url, "dir:") {
-		return fail(exitNode, "name an empty directory, or one that is a node already", "node %s: %w", url, err)
+		return "", fail(exitNode, "name an empty directory, or one that is a node already", "node %s: %w", url, err)
 	}
 	if err != nil {
-		return err // nothing was asked yet: the URL is wrong, and says how
+		return "", err // nothing was asked yet: the URL is wrong, and says how
 	}
 	defer host.Close()
 	if _, err := host.Volumes(ctx); err != nil {
-		return nodeError(url, err)
+		return "", nodeError(url, err)
 	}
-	return nil
+	return withDirID(url)
 }
 
 func nodeError(url string, err error) error {
@@ -174,12 +175,13 @@ func nodeError(url string, err error) error {
 	return fail(exitNode, hint, "node %s: %v", replicator.RedactURL(url), err)
 }
 
-// removable refuses to remove a node whose copies are needed: without it every segment must still be on enough nodes.
+// removable refuses to remove a node whose copies are needed: without it every segment must still be on enough nodes. A node that never
+// acknowledged anything (a slip of the pen, say) takes nothing along.
 func removable(s replicator.Status, name string) error {
-	caughtUp, found := 0, false
+	caughtUp, found, empty := 0, false, false
 	for _, n := range s.Nodes {
 		if n.Name == name {
-			found = true
+			found, empty = true, n.BehindSegments >= s.Segments
 		} else if n.Behind == 0 {
 			caughtUp++
 		}
@@ -187,7 +189,7 @@ func removable(s replicator.Status, name string) error {
 	if !found {
 		return fail(exitUsage, "`dfsmount nodes VOLUME list` shows their names", "no node is called %q", name)
 	}
-	if caughtUp < s.Copies {
+	if caughtUp < s.Copies && !empty {
 		return fail(exitUnsafe, "add another node first, or wait with `dfsmount sync` until the others have everything",
 			"without %s only %d %s have everything, and the policy asks for %d", name, caughtUp, plural(caughtUp, "node"), s.Copies)
 	}

@@ -19,7 +19,8 @@ func openHost(raw string, create bool) (node.Host, error) {
 	case !ok:
 		return nil, fail(exitUsage, hint, "%q is not a node's URL", raw)
 	case scheme == "dir":
-		return dirnode.Open(strings.TrimPrefix(rest, "//"), dirnode.Options{Create: create})
+		path, id := splitDirID(rest)
+		return dirnode.Open(path, dirnode.Options{Create: create, ID: id})
 	case scheme == "https":
 		host, err := httpnode.Open(raw)
 		if err != nil {
@@ -37,12 +38,36 @@ func absoluteNode(raw string) (string, error) {
 	if !ok {
 		return raw, nil
 	}
-	path = strings.TrimPrefix(path, "//")
+	path, id := splitDirID(path)
 	if path == "" {
 		return "", fail(exitUsage, "for example dir:/media/usb/vault", "the node %q names no directory", raw)
 	}
 	abs, err := filepath.Abs(path)
+	if id != "" {
+		abs += "#" + id
+	}
 	return "dir:" + abs, err
+}
+
+// splitDirID takes a directory node's URL (without its scheme) apart: PATH, or PATH#ID with the id of the node that must be there, so that another
+// disk mounted in the same place is not taken for it.
+func splitDirID(rest string) (path, id string) {
+	rest = strings.TrimPrefix(rest, "//")
+	if i := strings.LastIndexByte(rest, '#'); i > 0 && node.ValidVolume(rest[i+1:]) { // ids are made like volume ids
+		return rest[:i], rest[i+1:]
+	}
+	return rest, ""
+}
+
+// withDirID is the URL to record for a node that was just asked: with its id, if it is a directory.
+func withDirID(raw string) (string, error) {
+	rest, ok := strings.CutPrefix(raw, "dir:")
+	if !ok {
+		return raw, nil
+	}
+	path, _ := splitDirID(rest)
+	id, err := dirnode.ID(path)
+	return "dir:" + path + "#" + id, err
 }
 
 // nodeOpener opens the nodes of one volume for the replicator.
