@@ -1,7 +1,10 @@
 package fusefs
 
 import (
+	"bytes"
+	"os"
 	"runtime"
+	"strconv"
 	"time"
 )
 
@@ -19,12 +22,16 @@ const (
 	descheduled = 150 * time.Microsecond
 	// pollRest is how long polling stops then.
 	pollRest = 100 * time.Millisecond
+	// lookAround is how often a polling reader looks whether others want its CPU.
+	lookAround = 20 * time.Millisecond
 )
 
 // polling decides whether a reader polls before it sleeps. It learns from what polling cost in vain and what it saved, so that an idle
 // mount uses no CPU, a busy machine is left alone, and a stream of requests is met without a wake-up.
 type polling struct {
 	off     bool
+	crowded func() bool   // more threads want to run than there are CPUs
+	looked  time.Duration // when crowded was last called
 	debt    time.Duration // polled in vain, less what was saved and what time forgave
 	seen    time.Duration // when debt was last brought up to date
 	restTil time.Duration
@@ -32,7 +39,7 @@ type polling struct {
 
 // newPolling: with one CPU the poller would keep it from the application it waits for.
 func newPolling(off bool) *polling {
-	return &polling{off: off || runtime.GOMAXPROCS(0) < 2 || runtime.NumCPU() < 2}
+	return &polling{off: off || runtime.GOMAXPROCS(0) < 2 || runtime.NumCPU() < 2, crowded: crowded}
 }
 
 // worth tells whether to poll now. Times are since any fixed moment.
@@ -42,7 +49,17 @@ func (p *polling) worth(now time.Duration) bool {
 	}
 	p.debt = max(0, p.debt-(now-p.seen)/pollShare)
 	p.seen = now
-	return p.debt < pollBurst
+	if p.debt >= pollBurst {
+		return false
+	}
+	if now-p.looked < lookAround {
+		return true
+	}
+	p.looked = now
+	if p.crowded() {
+		p.restTil = now + lookAround
+	}
+	return now >= p.restTil
 }
 
 func (p *polling) hit() { p.debt = max(0, p.debt-pollGain) }
@@ -51,3 +68,18 @@ func (p *polling) miss(spent time.Duration) { p.debt += spent }
 
 // busy: the thread lost its CPU while it polled.
 func (p *polling) busy(now time.Duration) { p.restTil = now + pollRest }
+
+// crowded reads how many threads run or want to, this one included, from /proc/loadavg: "0.42 0.36 0.31 2/180 4711".
+func crowded() bool {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return false
+	}
+	fields := bytes.Fields(b)
+	if len(fields) < 4 {
+		return false
+	}
+	running, _, _ := bytes.Cut(fields[3], []byte("/"))
+	n, err := strconv.Atoi(string(running))
+	return err == nil && n > runtime.NumCPU()
+}

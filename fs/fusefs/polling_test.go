@@ -6,7 +6,7 @@ import (
 )
 
 func TestPollingPaysOrStops(t *testing.T) {
-	p := &polling{}
+	p := &polling{crowded: func() bool { return false }}
 	now := time.Duration(0)
 	for range 1000 { // each request within the window
 		now += 30 * time.Microsecond
@@ -33,13 +33,29 @@ func TestPollingPaysOrStops(t *testing.T) {
 }
 
 func TestPollingRestsOnABusyMachine(t *testing.T) {
-	p := &polling{}
+	p := &polling{crowded: func() bool { return false }}
 	p.busy(time.Second)
 	if p.worth(time.Second + pollRest - 1) {
 		t.Error("polls although others want the CPU")
 	}
 	if !p.worth(time.Second + pollRest) {
 		t.Error("never polls again")
+	}
+}
+
+func TestPollingLooksAround(t *testing.T) {
+	others := true
+	p := &polling{crowded: func() bool { return others }}
+	now := time.Second
+	for range 100 {
+		if p.worth(now) {
+			t.Fatal("polls although more threads want to run than there are CPUs")
+		}
+		now += lookAround / 10
+	}
+	others = false
+	if !p.worth(now + lookAround) {
+		t.Error("does not poll although the others have gone")
 	}
 }
 
