@@ -58,6 +58,9 @@ func findOn(ctx context.Context, url string, open func(url string) (node.Host, e
 	return f
 }
 
+// ErrWhichVolume: the nodes keep none, several, or not the volume that was named.
+var ErrWhichVolume = errors.New("cannot tell which volume is meant")
+
 // pickVolume decides which volume is meant.
 func pickVolume(found []HostFinding, want string) (string, error) {
 	var all []string
@@ -70,11 +73,11 @@ func pickVolume(found []HostFinding, want string) (string, error) {
 	case want != "" && slices.Contains(all, want):
 		return want, nil
 	case want != "":
-		return "", fmt.Errorf("no node that answers keeps volume %s", want)
+		return "", fmt.Errorf("%w: no node that answers keeps volume %s", ErrWhichVolume, want)
 	case len(all) == 0:
-		return "", errors.New("no node that answers keeps any volume")
+		return "", fmt.Errorf("%w: no node that answers keeps any volume", ErrWhichVolume)
 	case len(all) > 1:
-		return "", fmt.Errorf("the nodes keep %d volumes, name one of them: %s", len(all), strings.Join(all, ", "))
+		return "", fmt.Errorf("%w: the nodes keep %d volumes, name one of them: %s", ErrWhichVolume, len(all), strings.Join(all, ", "))
 	}
 	return all[0], nil
 }

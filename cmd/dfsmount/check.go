@@ -34,7 +34,7 @@ func checkCommand(c console) *cobra.Command {
 		Short: "Verify the volume and its copies",
 		Long: `Verifies the local store, the filesystem's structure, and that every node has what it acknowledged. --data also reads every segment here
 and every object on every node and authenticates all of it. Works while the volume is mounted. Nothing is changed. The exit code is 9
-if something is not what was written.`,
+if something is not what was written, 11 if a node could not be checked.`,
 		Example: "  dfsmount check ~/vault\n  dfsmount check ~/vault --data",
 		Args:    exactArgs(1),
 	}
@@ -77,9 +77,8 @@ func checkVolume(ctx context.Context, c console, dir string, a checkArgs, pass *
 	}
 	repl := vol.replicator(nil)
 	vol.store.SetFetcher(repl)
-	stop := start(ctx, repl.Run)
+	// The replicator fetches, but does not run: it would mend what is to be found.
 	report, err = vol.check(ctx, filesystem, repl, a, bar.set)
-	stop()
 	return report, errors.Join(err, filesystem.Close(), vol.close())
 }
 
@@ -129,12 +128,18 @@ func (r checkReport) print(c console) error {
 
 // verdict is nil if nothing is wrong.
 func (r checkReport) verdict() error {
-	faults := len(r.Problems)
+	faults, silent := len(r.Problems), 0
 	for _, n := range r.Nodes {
 		faults += len(n.Faults)
+		if n.Error != "" {
+			silent++
+		}
 	}
 	if faults > 0 {
 		return fail(exitDamaged, "nothing was changed; good copies on other nodes go on serving", "%d %s found", faults, plural(faults, "problem was", "problems were"))
+	}
+	if silent > 0 {
+		return fail(exitNode, "check again when it answers", "%d %s could not be checked", silent, plural(silent, "node"))
 	}
 	return nil
 }

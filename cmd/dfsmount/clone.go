@@ -52,7 +52,14 @@ node, keeps what it had not replicated, and says so.`,
 			if err != nil {
 				return err
 			}
+			host, err := openHost(url, false) // asks nobody: it only reads the URL
+			if err != nil {
+				return err
+			}
 			cfg.urls = append(cfg.urls, url)
+			if err := host.Close(); err != nil {
+				return err
+			}
 		}
 		cfg.volume = args[len(args)-1]
 		return cloneVolume(cmd.Context(), c, cfg)

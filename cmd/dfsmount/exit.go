@@ -96,6 +96,7 @@ var known = []struct {
 	{cache.ErrDamaged, exitDamaged, "run `dfsmount check VOLUME`; a good copy on a node can be had back with `dfsmount clone`"},
 	{cache.ErrNoStore, exitVolume, "have it back from its nodes with `dfsmount clone`"},
 	{fusefs.ErrNotMounted, exitMountpoint, "`findmnt -t fuse.dfsmount` lists what is mounted"},
+	{replicator.ErrWhichVolume, exitVolume, "name the volume's id: `dfsmount clone --volume ID`"},
 	{replicator.ErrFenced, exitInUse, "the volume was cloned elsewhere and is written there; what is not on a node yet is kept here"},
 	{syscall.ENOSPC, exitFull, "free some room on the disk that holds the volume"},
 	{node.ErrFull, exitNode, "make room on the node, or add another one"},
