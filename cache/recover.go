@@ -271,9 +271,8 @@ func (s *Store) openSealed(n segment.ID, epoch uint64) (segment.Sealed, error) {
 	return sealed, err
 }
 
-// adoptReserve takes over the reserve an earlier run left, or removes it if it is of another size.
+// adoptReserve takes over the reserve an earlier run left. One that is no use is made anew.
 func (s *Store) adoptReserve(files logFiles) error {
-	p := s.log.prep
 	if !files.reserve {
 		return nil
 	}
@@ -281,14 +280,22 @@ func (s *Store) adoptReserve(files logFiles) error {
 	if err != nil {
 		return fmt.Errorf("open reserve: %w", err)
 	}
+	p := s.log.prep
 	size, err := f.Size()
-	if err != nil || size < p.least {
-		return errors.Join(err, f.Close()) // made anew
+	if err == nil && size >= p.least && untouched(f) {
+		err = f.Allocate(0, size) // whoever copied the directory may have left holes
 	}
-	if err := f.Allocate(0, size); err != nil { // whoever copied the directory may have left holes
-		return errors.Join(nil, f.Close())
+	if err != nil || size < p.least || !untouched(f) {
+		return f.Close()
 	}
 	p.reserve, p.kept = f, size
 	p.show()
 	return nil
+}
+
+// untouched tells whether no segment was begun in f: were it one under a second name, it would be overwritten.
+func untouched(f disk.File) bool {
+	b := make([]byte, segment.HeaderSize)
+	_, err := f.ReadAt(b, 0)
+	return err == nil && !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
 }
