@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -132,6 +133,26 @@ func TestSyncedSurvivesMachine(t *testing.T) {
 	c.nodes[0].Kill()
 	m := c.Clone("other machine", c.nodes[2].URL).Mount()
 	want.same(t, m.Dir)
+}
+
+// `dfsmount sync` is about everything written, also to a file that is still open and that the kernel would keep to itself for a while.
+func TestSyncCoversOpenFiles(t *testing.T) {
+	c := newCluster(t)
+	f, err := os.Create(filepath.Join(c.mount.Dir, "open"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want := record(1, 1, 3<<20)
+	if _, err := f.Write(want); err != nil {
+		t.Fatal(err)
+	}
+	c.mount.Sync()
+	c.mount.Kill()
+	m := c.Clone("other machine", c.nodes[0].URL).Mount()
+	if b, err := os.ReadFile(filepath.Join(m.Dir, "open")); err != nil || !bytes.Equal(b, want) {
+		t.Errorf("synced, and then the machine was lost: %d of %d bytes, %v", len(b), len(want), err)
+	}
 }
 
 // With fsync=nodes, fsync returns when the nodes have it; with the nodes away it says so at the deadline, and never lies.

@@ -127,7 +127,7 @@ func TestCrashAfterCommitInterval(t *testing.T) {
 	if _, err := open.WriteString(content); err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(6 * time.Second) // the promise is about time
+	<-time.After(6 * time.Second) // the promise is about time: 5 s, and one for a busy machine
 	m.Kill()
 	m = v.Mount()
 	for _, name := range []string{"closed", "open"} {

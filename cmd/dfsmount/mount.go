@@ -182,7 +182,7 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 	if err := seal.Harden(); err != nil {
 		log.Warn("memory is less protected than it could be", "err", err)
 	}
-	vol, err := openVolume(ctx, cfg.volume, pass, cache.Options{Log: log}, a.note)
+	vol, err := openVolume(ctx, cfg.volume, pass, cache.Options{CommitInterval: commitInterval, Log: log}, a.note)
 	if err != nil {
 		return err
 	}
@@ -194,6 +194,7 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 	defer stopReplicator()
 
 	filesystem, err := fs.New(vol.store, fs.Options{
+		DirtyAge:     dirtyAge,
 		Barrier:      barrier(cfg.options, repl),
 		NoMtimeWrite: !cfg.options.fuse.WriteThrough,
 		Log:          log,
@@ -217,6 +218,11 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 		return errors.Join(err, server.Unmount())
 	}
 	defer m.farewell(sockets)
+	stopFlusher, err := flushMount(cfg.dir, log)
+	if err != nil {
+		return errors.Join(err, server.Unmount())
+	}
+	defer stopFlusher()
 	a.live()
 	unmountAtEnd := context.AfterFunc(ctx, func() { _ = server.Unmount() })
 	defer unmountAtEnd()

@@ -42,6 +42,9 @@ func syncVolume(ctx context.Context, c console, dir string, copies int, timeout 
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
+	if err := handOver(dir); err != nil {
+		return err
+	}
 	bar := newBar(c, "on nodes")
 	defer bar.end()
 	var report statusReport

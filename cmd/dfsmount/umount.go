@@ -87,8 +87,15 @@ func umount(ctx context.Context, c console, m fusefs.MountInfo, lazy bool) error
 	return nil
 }
 
+// busyPatience is how long umount tries again: the flusher, or a program that looks at the desktop's new mount, is gone in a moment.
+const busyPatience = time.Second
+
 func detach(m fusefs.MountInfo, lazy bool) error {
 	err := fusefs.Unmount(m.Dir, lazy)
+	for end := time.Now().Add(busyPatience); errors.Is(err, fusefs.ErrBusy) && time.Now().Before(end); {
+		time.Sleep(busyPatience / 20)
+		err = fusefs.Unmount(m.Dir, lazy)
+	}
 	if errors.Is(err, fusefs.ErrBusy) {
 		return fail(exitMountpoint, "close what uses it (`fuser -vm "+m.Dir+"` shows it), or use --lazy", "%w", err)
 	}

@@ -145,3 +145,17 @@ func (w *World) Must(args ...string) string {
 	}
 	return r.Out
 }
+
+// Await asks until it is so.
+func (w *World) Await(what string, so func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !so() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("not within %v: %s", patience, what)
+		}
+		<-tick.C
+	}
+}
