@@ -38,7 +38,7 @@ func serveRAM(c *testenv.Child) (*testenv.Live, error) {
 	}
 	return &testenv.Live{
 		Serve:  s.Serve,
-		Detach: func() error { return Unmount(s.Dir(), true) },
+		Detach: s.Detach,
 		Answer: func(q string) string { return answerRAM(ram, s, q) },
 	}, nil
 }

@@ -114,3 +114,6 @@ func (s *Server) Wait() error {
 
 // Unmount detaches the mount, which lets Serve return. ErrBusy while something uses it.
 func (s *Server) Unmount() error { return Unmount(s.dir, false) }
+
+// Detach takes the mount out of the tree although something uses it. Serve returns when the last user has gone.
+func (s *Server) Detach() error { return Unmount(s.dir, true) }

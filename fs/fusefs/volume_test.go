@@ -40,7 +40,7 @@ func serveVolume(c *testenv.Child) (*testenv.Live, error) {
 	}
 	return &testenv.Live{
 		Serve:   s.Serve,
-		Detach:  func() error { return Unmount(s.Dir(), true) },
+		Detach:  s.Detach,
 		Answer:  func(string) string { return "" },
 		Cleanup: func() error { return closeVolume(f, store) },
 	}, nil
