@@ -3,7 +3,6 @@ package fs
 import (
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // budget bounds the memory of dirty data. A leaf.
@@ -52,7 +51,7 @@ func (b *budget) wait(n int64) error {
 	defer func() { b.waiting-- }()
 	for !b.takeLocked(n) {
 		if b.closed {
-			return syscall.ESHUTDOWN
+			return errClosed
 		}
 		if b.stuck != nil {
 			return b.stuck

@@ -281,7 +281,7 @@ func walk(t *testing.T, f *FS, dir InodeID, path string, names map[string]InodeI
 func TestCrash(t *testing.T) {
 	step := 5
 	if testing.Short() || raceEnabled {
-		step = 29
+		step = 149
 	}
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {

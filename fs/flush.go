@@ -148,7 +148,7 @@ func (f *FS) commit(in *inode, d *fileData) {
 		rec, err = f.record(in)
 	}
 	switch {
-	case in.dead || err == syscall.ENOENT:
+	case in.dead:
 		f.discard(in)
 	case err != nil:
 		f.failed(d, fmt.Errorf("commit data of inode %d: %w", in.id, err))

@@ -39,7 +39,7 @@ type FS struct {
 const (
 	minDirty   = 1 << 20
 	defDirty   = 64 << 20
-	defAge     = 2 * time.Second
+	defAge     = 1500 * time.Millisecond
 	blockSize  = 4096
 	syncReason = "sync the store"
 )
@@ -106,8 +106,9 @@ func fault(verb string, err error) error {
 	return fmt.Errorf("%s: %w", verb, err)
 }
 
-// Fsync: the inode's data, attributes and the names that led to them are durable when it returns nil; so is everything that
-// completed before.
+// Fsync: the inode's data, attributes and the names that led to them are durable when it returns nil; so is every change of names and
+// attributes anywhere that completed before. dataOnly changes nothing: the log has one order. ENOSPC if the disk is full: nothing
+// is lost then, and a later Fsync may succeed. Any other error is for good.
 func (f *FS) Fsync(ctx context.Context, ino InodeID, dataOnly bool) error {
 	in := f.table.pin(ino)
 	defer f.table.unpin(in)

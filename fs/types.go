@@ -50,7 +50,7 @@ type SetAttr struct {
 // Options of a mounted filesystem; the zero value works.
 type Options struct {
 	DirtyBytes   int64                           // most memory for file bytes not yet sealed; default 64 MiB, at least 1 MiB
-	DirtyAge     time.Duration                   // sealed and committed at the latest after this; default 2 s, so that C1's 5 s hold
+	DirtyAge     time.Duration                   // sealed and committed at the latest after this; default 1.5 s: with the store's 3 s it stays below the 5 s of C1
 	Sealers      int                             // background sealing goroutines; default GOMAXPROCS
 	Barrier      func(ctx context.Context) error // called after every local sync of fsync/fdatasync/SyncAll; --fsync=nodes waits in it
 	NoMtimeWrite bool                            // the kernel's writeback cache owns mtime and size

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"errors"
 	"sync"
 	"syscall"
 )
@@ -73,8 +74,13 @@ func claimFor(off, n int64) int64 {
 	return slots * (slot + 4*chunkOverhead)
 }
 
+var errClosed = errors.New("the filesystem is closed")
+
 // claim takes memory and room on the disk for a write, waiting for the sealers if there is too much dirty data.
 func (f *FS) claim(memory int64, bytes int) error {
+	if f.closed.Load() {
+		return errClosed
+	}
 	if !f.budget.take(memory) {
 		if err := f.budget.wait(memory); err != nil {
 			return err
