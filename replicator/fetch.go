@@ -25,14 +25,11 @@ func (r *Replicator) Fetch(ctx context.Context, id segment.ID, epoch uint64, off
 	return r.fetch(ctx, sealedSegment{number: id, epoch: epoch}, off, length, nil, accept)
 }
 
-// fetch is Fetch that never asks the worker except. A length of -1 asks each node for the whole object, as large as the node says it is.
-func (r *Replicator) fetch(ctx context.Context, s sealedSegment, off, length int64, except *worker, accept func([]byte) error) error {
+// fetch is Fetch that asks the node of after, if given, after all others. A length of -1 asks each node for the whole object, as large as the node says it is.
+func (r *Replicator) fetch(ctx context.Context, s sealedSegment, off, length int64, after *worker, accept func([]byte) error) error {
 	var reasons []string
 	var last error
-	for _, w := range r.nearest(s) {
-		if w == except {
-			continue
-		}
+	for _, w := range r.nearest(s, after) {
 		err := w.read(ctx, s, off, length, accept)
 		if err == nil {
 			return nil
@@ -44,7 +41,7 @@ func (r *Replicator) fetch(ctx context.Context, s sealedSegment, off, length int
 		reasons = append(reasons, fmt.Sprintf("node %q: %v", w.conf.Name, err))
 	}
 	if last == nil {
-		return fmt.Errorf("fetch %s: the volume has no other node", s.object())
+		return fmt.Errorf("fetch %s: the volume has no node", s.object())
 	}
 	return &fetchError{s.object(), reasons, last}
 }
@@ -62,8 +59,8 @@ func (e *fetchError) Error() string {
 
 func (e *fetchError) Unwrap() error { return e.last }
 
-// nearest orders the nodes for a read of s.
-func (r *Replicator) nearest(s sealedSegment) []*worker {
+// nearest orders the nodes for a read of s; after comes last.
+func (r *Replicator) nearest(s sealedSegment, after *worker) []*worker {
 	type rank struct {
 		w       *worker
 		class   int
@@ -73,7 +70,11 @@ func (r *Replicator) nearest(s sealedSegment) []*worker {
 	now := time.Now()
 	ranks := make([]rank, 0, len(r.workers))
 	for _, w := range r.workers {
-		ranks = append(ranks, rank{w, w.classLocked(s, now), w.latency})
+		class := w.classLocked(s, now)
+		if w == after {
+			class = classLast
+		}
+		ranks = append(ranks, rank{w, class, w.latency})
 	}
 	r.mu.Unlock()
 	slices.SortStableFunc(ranks, func(a, b rank) int {
@@ -85,6 +86,9 @@ func (r *Replicator) nearest(s sealedSegment) []*worker {
 	}
 	return workers
 }
+
+// classLast is behind every class that classLocked knows.
+const classLast = 4
 
 // classLocked sorts nodes by hope: 0 answers and has s, 1 answers, 2 has s, 3 neither.
 func (w *worker) classLocked(s sealedSegment, now time.Time) int {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"dfsmount/node"
 	"dfsmount/node/nodetest"
 )
 
@@ -180,5 +182,37 @@ func TestFetchMissingObjectIsSentAgain(t *testing.T) {
 		if !slices.Contains(g.nodes[0].names("segment/"), object(2)) {
 			t.Error("not put again")
 		}
+	})
+}
+
+// lazyNode answers a Put of a name it knows without looking at what it has, as a node that keeps checksums beside its objects would.
+type lazyNode struct{ node.Node }
+
+func (l lazyNode) Put(ctx context.Context, name string, body io.Reader, size int64, sum node.Sum) error {
+	err := l.Node.Put(ctx, name, body, size, sum)
+	if errors.Is(err, node.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// R6: such a node's word is not enough once a read of its copy was bad: the copy is read back and compared before it counts.
+func TestBadCopyOnANodeThatDoesNotLook(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
+		g.opts.Open = func(c NodeConfig) (node.Node, error) { return lazyNode{g.nodes[0]}, nil }
+		g.store.add(2)
+		g.start()
+		g.nodes[0].tamper(object(1), flip)
+		data := g.store.file(1)
+		if err := g.repl.Fetch(t.Context(), 1, 1, 0, int64(len(data)), take(data)); err == nil {
+			t.Fatal("bad bytes were taken")
+		}
+		g.after(24 * time.Hour)
+		if st := g.wantState(0, StateRefused); g.acked(0).has(1) || st.BehindSegments != 1 || !strings.Contains(st.LastError, "other bytes") {
+			t.Errorf("status %+v", st)
+		}
+		g.nodes[0].tamper(object(1), flip)
+		g.after(2 * refusedRetry)
+		g.wantWhole(0)
 	})
 }

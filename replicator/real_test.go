@@ -153,7 +153,7 @@ func (m *machine) files() map[string]string {
 
 func (m *machine) sync(copies int) {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
 	defer cancel()
 	must(m.t, m.repl.Sync(ctx, copies))
 }
@@ -222,7 +222,7 @@ func TestRealTakeover(t *testing.T) {
 
 	_, c := cloneReal(t, m.set.Nodes[0].URL)
 	m.write("late", 3)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := m.repl.Sync(ctx, 1); err == nil || !strings.Contains(err.Error(), "there, epoch 2") {
 		t.Errorf("the old writer's sync: %v", err)

@@ -21,7 +21,8 @@ type source struct {
 
 func (s *source) Close() { s.close() }
 
-// source finds the bytes of s: here, or, if the segment is not here or its file is damaged, on a node other than the one that wants it.
+// source finds the bytes of s: here, or, if the segment is not here or its file is damaged, on another node, or at last on the very node whose
+// acknowledgement is missing: after the loss of the index nobody knows any more that it has the segment, and it may be the only one.
 // Every error is an objectError but those of ctx: without its bytes a segment waits, visibly, and holds up no other.
 func (r *Replicator) source(ctx context.Context, w *worker, s sealedSegment) (*source, error) {
 	src, err := r.localSource(s)
@@ -79,7 +80,7 @@ func (r *Replicator) verifyLocal(s sealedSegment, f localFile) (node.Sum, error)
 	return sumOf(f)
 }
 
-// nodeSource fetches the whole segment from another node into RAM; a few at a time.
+// nodeSource fetches the whole segment from a node into RAM, w's own last; a few at a time.
 func (r *Replicator) nodeSource(ctx context.Context, w *worker, s sealedSegment) (*source, error) {
 	select {
 	case r.copies <- struct{}{}:

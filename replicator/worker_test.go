@@ -528,3 +528,30 @@ func TestFullNode(t *testing.T) {
 		g.wantWhole(0)
 	})
 }
+
+// The index was lost, and with it what each node acknowledged; the segments are not here. They are read back, verified, and put again.
+func TestAcksAreFoundAgain(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
+		g.store.add(5)
+		g.start()
+		g.stop()
+		kept := g.store.files
+		g.store.files = map[segment.ID][]byte{}
+		must(t, g.store.removeNode(g.set.Nodes[0].ID))
+		g.nodes[0].tamper(object(2), flip)
+		g.start()
+		g.after(time.Minute)
+		if got := g.acked(0); !slices.Equal(got, idSet{{1, 1}, {3, 5}}) {
+			t.Errorf("acknowledged %v", got)
+		}
+		if st := g.wantState(0, StateRefused); len(st.Faults) != 1 || st.Faults[0].Object != object(2) {
+			t.Errorf("status %+v", st)
+		}
+		g.nodes[0].tamper(object(2), flip)
+		g.after(2 * refusedRetry)
+		g.store.mu.Lock()
+		g.store.files = kept
+		g.store.mu.Unlock()
+		g.wantWhole(0)
+	})
+}
