@@ -454,3 +454,24 @@ func TestAbortEndsServe(t *testing.T) {
 		}
 	})
 }
+
+// TestLazyUnmountServesOn: who has a file open can go on, and what he writes arrives; the process ends when he is done.
+func TestLazyUnmountServesOn(t *testing.T) {
+	loops(t, func(t *testing.T, loop string) {
+		m := startRAM(t, loop)
+		f, err := os.Create(filepath.Join(m.Dir, "file"))
+		must(t, err)
+		must(t, Unmount(m.Dir, true))
+		if entries, err := os.ReadDir(m.Dir); err != nil || len(entries) != 0 {
+			t.Errorf("after a lazy unmount the directory shows %v, %v", entries, err)
+		}
+		mustWrite(t, int(f.Fd()), []byte("late"), 0)
+		before := m.Ask("synced")
+		must(t, f.Sync())
+		if m.Ask("synced") == before {
+			t.Error("an fsync after the lazy unmount did not arrive")
+		}
+		f.Close()
+		must(t, m.Wait())
+	})
+}
