@@ -224,9 +224,37 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 	}
 	defer stopFlusher()
 	a.live()
-	unmountAtEnd := context.AfterFunc(ctx, func() { _ = server.Unmount() })
-	defer unmountAtEnd()
-	return server.Serve()
+	return serveUntil(ctx, server, log)
+}
+
+// busyGrace is how long files that are open when a signal comes may stay so.
+const busyGrace = 10 * time.Second
+
+// serveUntil serves until the directory is unmounted. The end of ctx (a signal) unmounts it; if it is in use it is detached, and those who still have
+// files open after busyGrace get ENOTCONN from then on: what they wrote is made durable all the same.
+func serveUntil(ctx context.Context, server *fusefs.Server, log *slog.Logger) error {
+	done := make(chan error, 1)
+	go func() { done <- server.Serve() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	err := server.Unmount()
+	if errors.Is(err, fusefs.ErrBusy) {
+		log.Warn("told to end while the directory is in use: it is detached now", "grace", busyGrace)
+		err = server.Detach()
+	}
+	if err != nil {
+		log.Warn("unmount at the end", "err", err)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(busyGrace):
+		log.Warn("files are still open; their users get ENOTCONN from now on")
+		return nil
+	}
 }
 
 // start runs a part of the mount that must outlive ctx: replication goes on while the last data is made durable. stop ends it and waits.
