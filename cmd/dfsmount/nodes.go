@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -175,25 +176,33 @@ func nodeError(url string, err error) error {
 	return fail(exitNode, hint, "node %s: %v", replicator.RedactURL(url), err)
 }
 
-// removable refuses to remove a node whose copies are needed: without it every segment must still be on enough nodes. A node that never
-// acknowledged anything (a slip of the pen, say) takes nothing along.
+// removable refuses to remove a node whose copies are needed: without it, whatever it has must still be on enough nodes. A node that
+// never acknowledged anything (added by mistake, say) takes nothing along.
 func removable(s replicator.Status, name string) error {
-	caughtUp, found, empty := 0, false, false
-	for _, n := range s.Nodes {
-		if n.Name == name {
-			found, empty = true, n.BehindSegments >= s.Segments
-		} else if n.Behind == 0 {
-			caughtUp++
-		}
-	}
-	if !found {
+	i := slices.IndexFunc(s.Nodes, func(n replicator.NodeStatus) bool { return n.Name == name })
+	if i < 0 {
 		return fail(exitUsage, "`dfsmount nodes VOLUME list` shows their names", "no node is called %q", name)
 	}
-	if caughtUp < s.Copies && !empty {
+	upTo := reach(s, s.Nodes[i])
+	others := 0
+	for j, n := range s.Nodes {
+		if j != i && uint64(n.Position) >= upTo {
+			others++
+		}
+	}
+	if upTo > 0 && others < s.Copies {
 		return fail(exitUnsafe, "add another node first, or wait with `dfsmount sync` until the others have everything",
-			"without %s only %d %s have everything, and the policy asks for %d", name, caughtUp, plural(caughtUp, "node"), s.Copies)
+			"only %d %s what %s has, and the policy asks for %d", others, plural(others, "other node has", "other nodes have"), name, s.Copies)
 	}
 	return nil
+}
+
+// reach is a segment number that nothing a node has lies above.
+func reach(s replicator.Status, n replicator.NodeStatus) uint64 {
+	if position := uint64(n.Position); position+n.BehindSegments == s.Segments {
+		return position // it lacks the newest ones only
+	}
+	return s.Segments
 }
 
 func nodeLines(s replicator.Settings) []nodeLine {

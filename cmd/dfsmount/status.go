@@ -55,16 +55,27 @@ yet). A volume that is not mounted is opened for it, which needs the passphrase.
 		} else {
 			err = report.print(c.out, time.Now())
 		}
-		if err == nil && !report.Replication.Safe {
-			return errUnsafe(report.Replication)
+		if err != nil {
+			return err
 		}
-		return err
+		return report.verdict()
 	}
 	return cmd
 }
 
-// errUnsafe says in one sentence what is not safe.
-func errUnsafe(s replicator.Status) error {
+// verdict is nil if everything is safe; else it says in one sentence what is not.
+func (r statusReport) verdict() error {
+	s := r.Replication
+	switch {
+	case r.Problem != "":
+		return fail(exitFault, "see "+logName+" in the volume's directory", "the local store has a problem: %s", r.Problem)
+	case s.Safe:
+		return nil
+	case s.Fenced != nil:
+		return fail(exitUnsafe, "go on with the volume where it was cloned to", "%w", *s.Fenced)
+	case len(s.Nodes) == 0:
+		return fail(exitUnsafe, "add one with `dfsmount nodes VOLUME add URL`", "the volume has no nodes: everything is on this machine only")
+	}
 	return fail(exitUnsafe, "`dfsmount sync` waits until it is", "%s on fewer than %d %s", bytesText(s.Unsafe), s.Copies, plural(s.Copies, "node"))
 }
 
@@ -112,15 +123,45 @@ func (r statusReport) print(w io.Writer, now time.Time) error {
 	} else {
 		fmt.Fprintln(w, "mounted  no")
 	}
-	if r.Problem != "" {
-		fmt.Fprintf(w, "PROBLEM  %s\n", r.Problem)
+	for _, problem := range r.problems() {
+		fmt.Fprintf(w, "PROBLEM  %s\n", problem)
 	}
 	if s.Safe {
 		fmt.Fprintf(w, "safe     yes: everything is on at least %d %s\n", s.Copies, plural(s.Copies, "node"))
 	} else {
 		fmt.Fprintf(w, "safe     NO: %s on fewer than %d %s, the oldest written %s\n", bytesText(s.Unsafe), s.Copies, plural(s.Copies, "node"), agoText(s.UnsafeAge))
 	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "note     %s\n", warning)
+	}
 	return printNodes(w, s.Nodes, now)
+}
+
+// problems are what someone should act on, one sentence each.
+func (r statusReport) problems() (list []string) {
+	if r.Problem != "" {
+		list = append(list, r.Problem)
+	}
+	s := r.Replication
+	if s.Fenced != nil {
+		list = append(list, s.Fenced.Error()+"; what no node has yet is kept here")
+	}
+	for _, d := range s.Damaged {
+		list = append(list, fmt.Sprintf("segment %d is damaged on this machine: %s", d.Segment, oneLine(d.Error)))
+	}
+	for _, n := range s.Nodes {
+		if n.Losses > 0 {
+			list = append(list, fmt.Sprintf("node %s lost %d %s that it had acknowledged, the newest %s; they are sent again",
+				n.Name, n.Losses, plural(int(n.Losses), "segment"), n.LastLoss))
+		}
+		for _, f := range n.Faults {
+			list = append(list, fmt.Sprintf("node %s, %s: %s", n.Name, f.Object, oneLine(f.Error)))
+		}
+		if more := n.FaultCount - len(n.Faults); more > 0 {
+			list = append(list, fmt.Sprintf("node %s: %d more objects like that", n.Name, more))
+		}
+	}
+	return list
 }
 
 func printNodes(w io.Writer, nodes []replicator.NodeStatus, now time.Time) error {
