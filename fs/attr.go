@@ -70,6 +70,9 @@ func (t *txn) setAttr(in *inode, r *record, s SetAttr) error {
 	}
 	if s.Mode != nil {
 		r.mode = r.kind() | *s.Mode&07777
+		if err := t.chmodACL(in.id, r); err != nil {
+			return err
+		}
 	}
 	setTime(&r.atime, s.Atime, s.AtimeNow, t.now)
 	setTime(&r.mtime, s.Mtime, s.MtimeNow, t.now)

@@ -30,6 +30,7 @@ type checked struct {
 	alloc   uint64
 	end     int64 // of its last extent
 	xattrs  uint32
+	flags   uint8 // that the attributes stand for
 }
 
 // Check verifies the invariants of the state (F1…). Dirty data is not part of it yet. It keeps some 300 bytes for each inode, and no
@@ -175,6 +176,7 @@ func (c *checker) readXattrs() error {
 			c.wrong("F6", "extended attribute of inode %d, which is not there", id)
 		} else {
 			in.xattrs++
+			in.flags |= flagOf(x.name)
 		}
 		return nil
 	})
@@ -192,6 +194,9 @@ func (c *checker) judge() error {
 		}
 		if in.xattrs != in.rec.xattrs {
 			c.wrong("F7", "inode %d counts %d extended attributes, and has %d", id, in.rec.xattrs, in.xattrs)
+		}
+		if in.flags != in.rec.flags&^flagLinkable {
+			c.wrong("F6", "inode %d says %b of its extended attributes, and %b is true", id, in.rec.flags, in.flags)
 		}
 	}
 	for id := range c.orphans {

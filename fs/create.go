@@ -100,7 +100,11 @@ func (t *txn) inherit(c Caller, parent InodeID, dir, r *record) (InodeID, error)
 		r.parent = parent
 	}
 	r.atime, r.mtime, r.ctime, r.btime = t.now, t.now, t.now, t.now
-	return t.newInode()
+	id, err := t.newInode()
+	if err == nil {
+		err = t.inheritACL(parent, dir, id, r, c.Umask)
+	}
+	return id, err
 }
 
 // Tmpfile makes a regular file without a name (O_TMPFILE) in the directory's filesystem.

@@ -25,6 +25,7 @@
 //   - Bytes that are in no extent and not dirty are a hole. Bytes of an extent that the store cannot give are an error, never zeros.
 //   - An inode number is never given twice.
 //   - Access times are set at creation and by SetAttr only.
+//   - POSIX ACLs are stored, follow the mode and change it, and are inherited; obeying them is the kernel's.
 //
 // # Key space
 //
@@ -46,7 +47,8 @@
 //	inode record
 //	offset  size  field
 //	     0     1  version
-//	     1     1  flags: 1 made by O_TMPFILE and never linked, 2 has security.capability
+//	     1     1  flags: 1 made by O_TMPFILE and never linked, 2 has security.capability,
+//	           4 has an access ACL, 8 has a default ACL
 //	     2     4  mode, as st_mode
 //	     6     4  links
 //	    10     4  uid
@@ -83,7 +85,7 @@
 //	    is an orphan.
 //	F4. Entries and extended attributes are where the hash of their name says.
 //	F5. Extents belong to files, do not overlap, and end at or below the size; behind it only while the file is to be reclaimed.
-//	F6. Extended attributes belong to inodes.
+//	F6. Extended attributes belong to inodes, whose flags tell of those that change how an inode behaves.
 //	F7. Counts are right: entries, mapped bytes and attributes in the records, inodes and bytes in the counters.
 //	F8. Every inode number is below the next one to be given.
 package fs

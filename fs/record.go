@@ -23,7 +23,9 @@ func (s stamp) before(o stamp) bool {
 const (
 	flagLinkable   = 1 << 0 // made by O_TMPFILE and never linked: link(2) may give it a name although it has none
 	flagCapability = 1 << 1 // has security.capability, which a write drops
-	flagsKnown     = flagLinkable | flagCapability
+	flagAccess     = 1 << 2 // has an access ACL that says more than the mode
+	flagDefault    = 1 << 3 // has a default ACL, for what is made in the directory
+	flagsKnown     = flagLinkable | flagCapability | flagAccess | flagDefault
 )
 
 // record is an inode as the state keeps it.

@@ -22,8 +22,9 @@ const (
 	maxXattrID = 255       // bytes of an extended attribute's name
 )
 
-// Caller is who asks, for the ownership of what is made.
-type Caller struct{ UID, GID uint32 }
+// Caller is who asks, for the ownership of what is made. Umask is taken from the mode of what is made, unless the directory has a
+// default ACL; zero if the kernel has done so.
+type Caller struct{ UID, GID, Umask uint32 }
 
 // Attr is what stat(2) tells of an inode.
 type Attr struct {

@@ -21,6 +21,11 @@ func validXattr(name string) error {
 	}
 	space, rest, _ := strings.Cut(name, ".")
 	switch space {
+	case "system":
+		if name != accessACL && name != defaultACL {
+			return syscall.EOPNOTSUPP
+		}
+		return nil
 	case "user", "trusted", "security":
 		if rest == "" || strings.ContainsRune(rest, 0) {
 			return syscall.EINVAL
@@ -77,31 +82,49 @@ func (f *FS) SetXattr(ino InodeID, name string, value []byte, flags uint32) erro
 	if len(value) > MaxXattr {
 		return syscall.E2BIG
 	}
-	hash := f.xattrHash(ino, name)
 	return f.update(grows, func(t *txn) error {
 		r, err := t.edit(ino)
 		if err != nil {
 			return err
 		}
-		_, key, free, err := findXattr(t.Tx, ino, hash, name)
-		switch {
-		case err != nil:
-			return err
-		case key != nil && flags == XattrCreate:
-			return syscall.EEXIST
-		case key == nil && flags == XattrReplace:
-			return syscall.ENODATA
-		case key == nil:
-			key = free
-			r.xattrs++
-		}
-		if name == capability {
-			r.flags |= flagCapability
-		}
 		r.ctime = t.now
-		t.Put(key, xattr{name, value}.encode())
-		return nil
+		if name == accessACL || name == defaultACL {
+			return t.setACL(ino, r, name, value, flags)
+		}
+		return t.setXattr(ino, r, name, value, flags)
 	})
+}
+
+// setXattr stores an attribute.
+func (t *txn) setXattr(id InodeID, r *record, name string, value []byte, flags uint32) error {
+	_, key, free, err := findXattr(t.Tx, id, t.f.xattrHash(id, name), name)
+	switch {
+	case err != nil:
+		return err
+	case key != nil && flags == XattrCreate:
+		return syscall.EEXIST
+	case key == nil && flags == XattrReplace:
+		return syscall.ENODATA
+	case key == nil:
+		key = free
+		r.xattrs++
+	}
+	r.flags |= flagOf(name)
+	t.Put(key, xattr{name, value}.encode())
+	return nil
+}
+
+// flagOf is what an inode record says of an attribute that changes how the inode behaves.
+func flagOf(name string) uint8 {
+	switch name {
+	case capability:
+		return flagCapability
+	case accessACL:
+		return flagAccess
+	case defaultACL:
+		return flagDefault
+	}
+	return 0
 }
 
 // GetXattr returns the value of an extended attribute; ENODATA if there is none.
@@ -191,9 +214,7 @@ func (t *txn) removeXattr(id InodeID, r *record, name string) error {
 	}
 	t.Delete(key)
 	r.xattrs--
-	if name == capability {
-		r.flags &^= flagCapability
-	}
+	r.flags &^= flagOf(name)
 	r.ctime = t.now
 	return nil
 }
