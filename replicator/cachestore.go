@@ -62,8 +62,8 @@ func (c cacheStore) open(id segment.ID) (localFile, error) {
 	return f, err
 }
 
-// verify checks both checksums and authenticity: the second alone would let a node change bytes that no tag covers, and the copy of its copy would
-// be another object than everyone else's.
+// verify checks both checksums and authenticity: the second alone would let a node change bytes that no tag covers, and
+// the copy of its copy would be another object than everyone else's.
 func (c cacheStore) verify(s sealedSegment, src segment.Source) error {
 	if _, err := segment.Verify(src); err != nil {
 		return err

@@ -24,13 +24,14 @@ type CloneOptions struct {
 	Volume   string   // 32 hex digits; "" if the hosts keep one volume between them
 	Dir      string   // the state directory to make; missing or empty
 	OpenHost func(url string) (node.Host, error)
-	// Unlock turns a header (volume.json as a node holds it) into keys, or an error. It verifies the header's MAC. It is called with the newest
-	// header first, then, as long as it fails, with each older or different one.
+	// Unlock turns a header (volume.json as a node holds it) into keys, or an error. It verifies the header's MAC. It is
+	// called with the newest header first, then, as long as it fails, with each older or different one.
 	Unlock func(ctx context.Context, header []byte) (*seal.Keys, error)
 	// Finish, if set, adds to the finished directory what is not the store's (volume.json) before it gets its name. dir is not Dir yet.
 	Finish func(dir string, header []byte) error
-	// AcceptOlder takes an older head although newer segments are authentic, when the history in between is on no node that answers. Without it
-	// Clone refuses: a node that is away may have what is missing, and a clone would leave the newer data behind for good.
+	// AcceptOlder takes an older head although newer segments are authentic, when the history in between is on no node
+	// that answers. Without it Clone refuses: a node that is away may have what is missing, and a clone would leave the
+	// newer data behind for good.
 	AcceptOlder bool
 	Hostname    string        // told to other writers, in the clear; default the machine's
 	Cache       cache.Options // of the store while it is made
@@ -38,13 +39,15 @@ type CloneOptions struct {
 	Stage       func(sentence string) // told what is being done, for people; may be nil
 }
 
-// Clone makes a state directory from nodes alone. It takes the newest consistent head across all nodes it can reach, those in the volume's settings included,
-// and makes this machine the volume's writer by claiming a new epoch on each of them; another writer stops at its next contact. Dir appears complete or not at
-// all. A node that is away, behind or at fault is named in the result.
+// Clone makes a state directory from nodes alone. It takes the newest consistent head across all nodes it can reach,
+// those in the volume's settings included, and makes this machine the volume's writer by claiming a new epoch on each of
+// them; another writer stops at its next contact. Dir appears complete or not at all. A node that is away, behind or at
+// fault is named in the result.
 //
-// The order, and what a crash leaves: (1) survey, head, a store beside Dir in a temporary directory: nothing. (2) Claims on nodes: the old writer is fenced, and a
-// second Clone claims the next epoch. (3) Survey again: whatever the old writer had acknowledged before our claim is listed now. (4) Acknowledgements
-// and our claim into the store, closed. (5) Renamed to Dir: done.
+// The order, and what a crash leaves: (1) survey, head, a store beside Dir in a temporary directory: nothing. (2) Claims
+// on nodes: the old writer is fenced, and a second Clone claims the next epoch. (3) Survey again: whatever the old
+// writer had acknowledged before our claim is listed now. (4) Acknowledgements and our claim into the store, closed. (5)
+// Renamed to Dir: done.
 func Clone(ctx context.Context, o CloneOptions) (*CloneResult, error) {
 	return clone(ctx, o, createFromNodes(o.Cache))
 }
@@ -132,6 +135,10 @@ func (c *cloner) find(ctx context.Context) error {
 		return err
 	}
 	for _, h := range found {
+		if c.placeAt(h.URL) != nil { // named twice
+			c.hosts = append(c.hosts, h.Host)
+			continue
+		}
 		p := &place{url: h.URL, err: h.Err}
 		if h.Host != nil {
 			c.hosts = append(c.hosts, h.Host)
@@ -155,8 +162,8 @@ func (c *cloner) anyone() error {
 	return fmt.Errorf("clone: no node answers: %s", strings.Join(reasons, "; "))
 }
 
-// settle repeats choosing, making and claiming until nothing changes any more: every reachable node of the settings was looked at after it had our claim, and the
-// store ends in the head that all of them together show.
+// settle repeats choosing, making and claiming until nothing changes any more: every reachable node of the settings was
+// looked at after it had our claim, and the store ends in the head that all of them together show.
 func (c *cloner) settle(ctx context.Context) error {
 	for {
 		head, skipped, err := c.chains.choose(ctx, c.keys, c.places)
@@ -286,8 +293,8 @@ func (c *cloner) placeAt(url string) *place {
 	return c.places[i]
 }
 
-// claim claims the epoch on every node that answers and has not got it, and looks at all of them again. again tells that what was decided before has
-// to be decided anew.
+// claim claims the epoch on every node that answers and has not got it, and looks at all of them again. again tells that
+// what was decided before has to be decided anew.
 func (c *cloner) claim(ctx context.Context) (again bool, err error) {
 	if c.claimed.Epoch == 0 {
 		if c.claimed, err = newClaim(c.epoch, c.Hostname); err != nil {
@@ -382,7 +389,9 @@ func syncDir(dir string) error {
 
 func (c *cloner) closeHosts() {
 	for _, h := range c.hosts {
-		h.Close()
+		if h != nil {
+			h.Close()
+		}
 	}
 }
 

@@ -295,7 +295,7 @@ func TestCloneTakesTheNewestHeadOfAllNodes(t *testing.T) {
 	if f := finding(t, res, "n1"); f.Lacking != 2 || !strings.Contains(f.Sentence, "lacks the newest 2 segments: it is behind, or was rolled back") {
 		t.Errorf("%+v", f)
 	}
-	if f := finding(t, res, "n3"); !strings.Contains(f.Error, errDown.Error()) || f.Claimed {
+	if f := finding(t, res, "n3"); !strings.Contains(f.Error, errDown.Error()) || f.Claimed || !strings.Contains(f.Sentence, "could not be asked (open node: connection refused)") {
 		t.Errorf("%+v", f)
 	}
 	if got := store.ackedBy(NodeID{1}); !slices.Equal(got, idSet{{1, 3}}) {
@@ -324,9 +324,9 @@ func TestCloneUsesAnotherCopyOfAFlippedSegment(t *testing.T) {
 	n, w := standard(t)
 	n.replicate(w, 5, "mem://n1", "mem://n2")
 	n.hosts["mem://n1"].Tamper(volume(), w.order[4], func(b []byte) []byte { b[len(b)-100] ^= 1; return b }) // in its footer
-	res, store, err := n.cloneFrom("mem://n1", "mem://n2")
+	res, store, err := n.cloneFrom("mem://n1", "mem://n2", "mem://n1")
 	must(t, err)
-	if res.Head.Number != 5 || len(res.Skipped) != 0 {
+	if res.Head.Number != 5 || len(res.Nodes) != 3 || len(res.Skipped) != 0 {
 		t.Errorf("result %+v", res)
 	}
 	f := finding(t, res, "n1")
@@ -351,6 +351,9 @@ func TestCloneSkipsASegmentThatIsNowhereWhole(t *testing.T) {
 	}
 	if len(res.Skipped) != 1 || res.Skipped[0].Object != w.order[4] {
 		t.Errorf("skipped %+v", res.Skipped)
+	}
+	if warn := res.Warnings(); len(warn) != 1 || !strings.Contains(warn[0], w.order[4]+" is newer than what was recovered") {
+		t.Errorf("warnings %q", warn)
 	}
 }
 

@@ -21,8 +21,8 @@ const claimKey = "Vwriter"
 // maxSmall bounds what is read of an object that is small unless a node lies.
 const maxSmall = 1 << 20
 
-// claim is who writes an epoch. Its JSON is the epoch's object on every node, in the clear, and is kept byte for byte in the state: a worker
-// puts the same bytes again without harm, and knows another's claim to the same epoch by its bytes.
+// claim is who writes an epoch. Its JSON is the epoch's object on every node, in the clear, and is kept byte for byte in
+// the state: a worker puts the same bytes again without harm, and knows another's claim to the same epoch by its bytes.
 type claim struct {
 	Version int       `json:"version"`
 	Epoch   uint64    `json:"epoch"`
@@ -123,10 +123,12 @@ func (w *worker) greet(ctx context.Context, n node.Node) error {
 	w.r.mu.Lock()
 	own := w.r.claim
 	w.r.mu.Unlock()
+	began := time.Now()
 	highest, claimed, err := epochsOn(ctx, n, own.Epoch)
 	if err != nil {
 		return err
 	}
+	w.measured(time.Since(began)) // so that reads know how near a node is that they do not ask
 	if highest > own.Epoch {
 		return w.fencedBy(ctx, n, highest)
 	}
@@ -146,8 +148,8 @@ func (w *worker) greet(ctx context.Context, n node.Node) error {
 	return nil
 }
 
-// stillOurs looks for a higher epoch only. A segment counts as acknowledged on a node that was asked this after its Put: whoever claims an epoch there
-// later, and lists segments after claiming as Clone does, sees the segment (R4).
+// stillOurs looks for a higher epoch only. A segment counts as acknowledged on a node that was asked this after its Put:
+// whoever claims an epoch there later, and lists segments after claiming as Clone does, sees the segment (R4).
 func (w *worker) stillOurs(ctx context.Context, n node.Node) error {
 	if err := w.r.fenced(); err != nil {
 		return err

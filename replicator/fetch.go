@@ -17,15 +17,17 @@ import (
 // suspectFor is how long a node that failed a read is asked last.
 const suspectFor = 30 * time.Second
 
-// Fetch reads length bytes at off of a segment that is not here, and gives them to accept; the range must lie in the segment. Nodes that acknowledged
-// the segment come first, the nearest of them before the others, then nodes that did not, and nodes that do not answer last. accept authenticates the
-// bytes (the slice is its own): if it returns an error, that node's object is marked bad, loses its acknowledgement, and the next node is asked. When every
-// node failed, the error names each and its reason. Implements cache.Fetcher. It works without Run.
+// Fetch reads length bytes at off of a segment that is not here, and gives them to accept; the range must lie in the
+// segment. Nodes that acknowledged the segment come first, the nearest of them before the others, then nodes that did
+// not, and nodes that do not answer last. accept authenticates the bytes (the slice is its own): if it returns an error,
+// that node's object is marked bad, loses its acknowledgement, and the next node is asked. When every node failed, the
+// error names each and its reason. Implements cache.Fetcher. It works without Run.
 func (r *Replicator) Fetch(ctx context.Context, id segment.ID, epoch uint64, off, length int64, accept func([]byte) error) error {
 	return r.fetch(ctx, sealedSegment{number: id, epoch: epoch}, off, length, nil, accept)
 }
 
-// fetch is Fetch that asks the node of after, if given, after all others. A length of -1 asks each node for the whole object, as large as the node says it is.
+// fetch is Fetch that asks the node of after, if given, after all others. A length of -1 asks each node for the whole
+// object, as large as the node says it is.
 func (r *Replicator) fetch(ctx context.Context, s sealedSegment, off, length int64, after *worker, accept func([]byte) error) error {
 	var reasons []string
 	var last error
@@ -169,8 +171,8 @@ func (w *worker) measured(d time.Duration) {
 	w.latency += (d - w.latency) / 4
 }
 
-// suspected makes reads ask this node last for a while. Its worker looks at once, if it believed the node to be there; one that knows better keeps
-// to its pauses however many reads fail.
+// suspected makes reads ask this node last for a while. Its worker looks at once, if it believed the node to be there;
+// one that knows better keeps to its pauses however many reads fail.
 func (w *worker) suspected() {
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
@@ -189,8 +191,8 @@ func (w *worker) heard() {
 	}
 }
 
-// bad records that the node's object of s is missing or not what was put. If it had been acknowledged, that is taken back: a copy that cannot be
-// used is none. Its worker reads the object back and compares before it may count again.
+// bad records that the node's object of s is missing or not what was put. If it had been acknowledged, that is taken
+// back: a copy that cannot be used is none. Its worker reads the object back and compares before it may count again.
 func (w *worker) bad(s sealedSegment, why error) error {
 	missing := errors.Is(why, node.ErrNotExist)
 	w.r.mu.Lock()

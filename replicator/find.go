@@ -88,8 +88,8 @@ type foundHeader struct {
 	place *place
 }
 
-// unlock finds the newest header that unlocks. One that is newer and does not is a fault of the node that shows it, or the wrong secret: the
-// first failure is told only if no header unlocks.
+// unlock finds the newest header that unlocks. One that is newer and does not is a fault of the node that shows it, or
+// the wrong secret: the first failure is told only if no header unlocks.
 func (c *cloner) unlock(ctx context.Context) error {
 	var first error
 	for _, h := range c.headers(ctx) {

@@ -24,7 +24,8 @@ type Head struct {
 type Skipped struct {
 	Object string `json:"object"`
 	Why    string `json:"why"`
-	// Authentic: it is what the writer sealed, but the history between it and the checkpoint before is not complete on the nodes that answer.
+	// Authentic: it is what the writer sealed, but the history between it and the checkpoint before is not complete on
+	// the nodes that answer.
 	Authentic bool `json:"authentic"`
 }
 
@@ -44,8 +45,8 @@ var errNoCopy = errors.New("no node has an authentic copy")
 // errBroken: an authentic segment follows one that no node has.
 var errBroken = errors.New("the chain is broken")
 
-// chains finds the newest consistent head among what places list. It remembers every segment it has read, so the cost is one reading of each tail,
-// however many heads are tried.
+// chains finds the newest consistent head among what places list. It remembers every segment it has read, so the cost is
+// one reading of each tail, however many heads are tried.
 type chains struct {
 	keys   *seal.Keys
 	places []*place
@@ -53,9 +54,9 @@ type chains struct {
 	broken map[objectKey]error // of this search
 }
 
-// choose returns the head with the highest epoch, then the highest number, whose chain of footers verifies back to the checkpoint it names (or
-// to segment 1), and what it passed over on the way. A node that did not answer in the middle ends the search with an error: taking an older head because of a
-// cable would throw away what a second try finds.
+// choose returns the head with the highest epoch, then the highest number, whose chain of footers verifies back to the
+// checkpoint it names (or to segment 1), and what it passed over on the way. A node that did not answer in the middle
+// ends the search with an error: taking an older head because of a cable would throw away what a second try finds.
 func (c *chains) choose(ctx context.Context, keys *seal.Keys, places []*place) (Head, []Skipped, error) {
 	c.keys, c.places, c.broken = keys, places, map[objectKey]error{}
 	if c.links == nil {

@@ -43,8 +43,8 @@ func (h *history) cut(last segment.ID) {
 	h.segs, h.sums = h.segs[:n], h.sums[:n]
 }
 
-// learn takes sizes that nodes list for segments whose size the store does not know. They serve to show how much is where, and to ask for a whole object;
-// nothing is judged by them.
+// learn takes sizes that nodes list for segments whose size the store does not know. They serve to show how much is
+// where, and to ask for a whole object; nothing is judged by them.
 func (h *history) learn(sizes map[segment.ID]int64) {
 	total := int64(0)
 	for i := range h.segs {

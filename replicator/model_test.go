@@ -14,8 +14,8 @@ import (
 	"dfsmount/node/nodetest"
 )
 
-// R1, R2, R6: whatever fails, in whatever order, an acknowledgement that is recorded is true, what is called safe is on enough nodes, and once everything answers
-// again every node has everything.
+// R1, R2, R6: whatever fails, in whatever order, an acknowledgement that is recorded is true, what is called safe is on
+// enough nodes, and once everything answers again every node has everything.
 func TestModel(t *testing.T) {
 	for seed := range uint64(25) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

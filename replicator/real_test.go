@@ -282,7 +282,8 @@ func objects(t *testing.T, c NodeConfig) []string {
 	return files
 }
 
-// One node was rolled back, one flipped a bit in its newest segment, one in an old segment's file data; each is named, the state is the newest.
+// One node was rolled back, one flipped a bit in its newest segment, one in an old segment's file data; each is named,
+// the state is the newest.
 func TestRealCloneAmongBadNodes(t *testing.T) {
 	m := newMachine(t, 3, 3)
 	for i := range 4 {

@@ -132,8 +132,9 @@ func (r *Replicator) Kick() {
 	}
 }
 
-// SetHeader gives the bytes of the volume's header (volume.json). Every node gets them under a name made from generation before it gets any
-// segment, so that a clone can start from any node. A generation's bytes never change; 0 is no generation.
+// SetHeader gives the bytes of the volume's header (volume.json). Every node gets them under a name made from generation
+// before it gets any segment, so that a clone can start from any node. A generation's bytes never change; 0 is no
+// generation.
 func (r *Replicator) SetHeader(generation uint64, bytes []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,7 +144,8 @@ func (r *Replicator) SetHeader(generation uint64, bytes []byte) {
 	}
 }
 
-// Run works until ctx ends, then returns nil; nothing is lost by ending it. Any other return is a failure of the local store. Call it once.
+// Run works until ctx ends, then returns nil; nothing is lost by ending it. Any other return is a failure of the local
+// store. Call it once.
 func (r *Replicator) Run(ctx context.Context) error {
 	r.mu.Lock()
 	err := r.loadErr
@@ -158,6 +160,7 @@ func (r *Replicator) Run(ctx context.Context) error {
 		return fmt.Errorf("claim epoch %d: %w", r.local.epoch(), err)
 	}
 	crew := crew{ctx: ctx}
+	defer r.seals.wait() // of a Sync that was given up: the caller will close the store
 	defer crew.dismiss(nil)
 	for {
 		if err := r.staff(&crew); err != nil {

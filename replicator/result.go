@@ -33,6 +33,19 @@ type CloneResult struct {
 	Header   []byte    `json:"-"`
 }
 
+// Warnings are sentences about what this clone may lack. What single nodes lack is in their findings.
+func (r *CloneResult) Warnings() []string {
+	var out []string
+	for _, s := range r.Skipped {
+		out = append(out, fmt.Sprintf("%s is newer than what was recovered and could not be used: %s", s.Object, s.Why))
+	}
+	if r.Missing > 0 {
+		out = append(out, fmt.Sprintf("%s on no node that answered: reading what is in them fails until one that has them is back",
+			plural(int(r.Missing), "1 segment is", "%d segments are")))
+	}
+	return out
+}
+
 // record writes into the store which node has which segment of its history, and sums up what was found.
 func (c *cloner) record() (*CloneResult, error) {
 	res := &CloneResult{Volume: c.Volume, Head: c.made, Epoch: c.epoch, Skipped: c.skipped, Settings: c.settings, Header: c.header}
@@ -128,7 +141,7 @@ func (p *place) sentence(f Finding, missing idSet, last segment.ID) string {
 	var text string
 	switch {
 	case p.err != nil:
-		return "could not be asked; what only it has is not in this clone"
+		return fmt.Sprintf("could not be asked (%v); what only it has is not in this clone", p.err)
 	case len(missing) == 0:
 		text = "has everything"
 	case missing[len(missing)-1].last < last:

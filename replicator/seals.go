@@ -7,14 +7,15 @@ import (
 	"dfsmount/segment"
 )
 
-// sealGroup lets any number of callers share seals of the open segment. Who comes while a seal runs cannot rely on it, as it may have begun
-// before his last write: all of those share the next one.
+// sealGroup lets any number of callers share seals of the open segment. Who comes while a seal runs cannot rely on it,
+// as it may have begun before his last write: all of those share the next one.
 type sealGroup struct {
 	seal func(ctx context.Context) (segment.ID, error)
 
 	mu      sync.Mutex
 	running *sealCall
 	waiting *sealCall
+	idle    chan struct{} // closed when the last run that began has ended; nil before the first
 }
 
 type sealCall struct {
@@ -39,7 +40,8 @@ func (g *sealGroup) join() *sealCall {
 	defer g.mu.Unlock()
 	if g.running == nil {
 		g.running = &sealCall{done: make(chan struct{})}
-		go g.run(g.running)
+		g.idle = make(chan struct{})
+		go g.run(g.running, g.idle)
 		return g.running
 	}
 	if g.waiting == nil {
@@ -48,8 +50,19 @@ func (g *sealGroup) join() *sealCall {
 	return g.waiting
 }
 
+// wait returns when no seal runs: the store may be closed then, if nobody begins another.
+func (g *sealGroup) wait() {
+	g.mu.Lock()
+	idle := g.idle
+	g.mu.Unlock()
+	if idle != nil {
+		<-idle
+	}
+}
+
 // run seals for one call after the other until nobody waits. No caller's context reaches the seal: durability work is never cancelled.
-func (g *sealGroup) run(call *sealCall) {
+func (g *sealGroup) run(call *sealCall, idle chan struct{}) {
+	defer close(idle)
 	for call != nil {
 		call.id, call.err = g.seal(context.Background())
 		close(call.done)

@@ -96,8 +96,8 @@ func (w *worker) settle(ctx context.Context, n node.Node, all []outcome, inFligh
 	return failure
 }
 
-// idle waits for something to do. Now and then, and when kicked, it looks whether the node still answers and whether another writer was there: a
-// node that is current and gone should not look current for ever.
+// idle waits for something to do. Now and then, and when kicked, it looks whether the node still answers and whether
+// another writer was there: a node that is current and gone should not look current for ever.
 func (w *worker) idle(ctx context.Context, n node.Node) error {
 	look := time.NewTimer(idleLook)
 	defer look.Stop()

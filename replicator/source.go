@@ -21,9 +21,10 @@ type source struct {
 
 func (s *source) Close() { s.close() }
 
-// source finds the bytes of s: here, or, if the segment is not here or its file is damaged, on another node, or at last on the very node whose
-// acknowledgement is missing: after the loss of the index nobody knows any more that it has the segment, and it may be the only one.
-// Every error is an objectError but those of ctx: without its bytes a segment waits, visibly, and holds up no other.
+// source finds the bytes of s: here, or, if the segment is not here or its file is damaged, on another node, or at last
+// on the very node whose acknowledgement is missing: after the loss of the index nobody knows any more that it has the
+// segment, and it may be the only one. Every error is an objectError but those of ctx: without its bytes a segment
+// waits, visibly, and holds up no other.
 func (r *Replicator) source(ctx context.Context, w *worker, s sealedSegment) (*source, error) {
 	src, err := r.localSource(s)
 	if err == nil {

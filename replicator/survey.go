@@ -19,7 +19,8 @@ type objectKey struct {
 
 func (k objectKey) object() string { return segment.ObjectName(k.number, k.epoch) }
 
-// place is one node as a recovery sees it: what it lists, and what was found wrong with it. Nothing of it is believed before it authenticates.
+// place is one node as a recovery sees it: what it lists, and what was found wrong with it. Nothing of it is believed
+// before it authenticates.
 type place struct {
 	url  string
 	node node.Node

@@ -8,9 +8,10 @@ import (
 	"dfsmount/segment"
 )
 
-// Sync seals the open segment and waits until everything completed before the call is on copies nodes (0: the policy's number). It waits for
-// nodes that are away until ctx ends; the error then names who is behind, and why. It fails at once where waiting cannot help: more copies asked for than
-// there are nodes, another writer, a segment that no one has whole. Run must be running. Any number of callers share the work.
+// Sync seals the open segment and waits until everything completed before the call is on copies nodes (0: the policy's
+// number). It waits for nodes that are away until ctx ends; the error then names who is behind, and why. It fails at
+// once where waiting cannot help: more copies asked for than there are nodes, another writer, a segment that no one has
+// whole. Run must be running. Any number of callers share the work.
 func (r *Replicator) Sync(ctx context.Context, copies int) error {
 	return r.SyncProgress(ctx, copies, nil)
 }

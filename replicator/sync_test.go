@@ -152,3 +152,31 @@ func TestSyncGrowsWithLoss(t *testing.T) {
 		g.wantWhole(0)
 	})
 }
+
+// Whoever ends Run closes the store next: a seal that a given-up Sync left behind must not run any more.
+func TestRunWaitsForSeals(t *testing.T) {
+	inBubble(t, 1, 1, func(t *testing.T, g *rig) {
+		repl := newReplicator(g.store, testVolume, g.set, g.opts)
+		hold := make(chan struct{})
+		g.store.hold = hold
+		runCtx, end := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- repl.Run(runCtx) }()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := repl.Sync(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Sync: %v", err)
+		}
+		end()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Error("Run returned while the store seals")
+		default:
+		}
+		close(hold)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -110,8 +110,8 @@ func (w *worker) run(ctx context.Context) error {
 	return nil
 }
 
-// load reads the acknowledgements again: a worker before this one, for the same node at another URL, may have changed them since New or Apply
-// read them.
+// load reads the acknowledgements again: a worker before this one, for the same node at another URL, may have changed
+// them since New or Apply read them.
 func (w *worker) load() error {
 	w.ackMu.Lock()
 	defer w.ackMu.Unlock()
