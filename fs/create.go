@@ -65,7 +65,8 @@ func (f *FS) make(c Caller, parent InodeID, name string, r record) (Attr, error)
 		if err != nil {
 			return err
 		}
-		if err := t.absent(parent, name); err != nil {
+		cookie, err := t.vacancy(parent, name)
+		if err != nil {
 			return err
 		}
 		if id, err = t.inherit(c, parent, dir, &r); err != nil {
@@ -79,7 +80,8 @@ func (f *FS) make(c Caller, parent InodeID, name string, r record) (Attr, error)
 		}
 		t.add(id, r)
 		t.ref(id)
-		return t.link(parent, dir, dirent{id, r.kind(), name})
+		t.link(parent, dir, cookie, dirent{id, r.kind(), name})
+		return nil
 	})
 	if err != nil {
 		return Attr{}, err

@@ -72,28 +72,34 @@ func (t *txn) entry(dir InodeID, name string) (dirent, uint64, error) {
 
 var errTies = errors.New("256 names of one directory have the same hash")
 
-// link makes an entry, which must not exist, and counts it in the directory's record.
-func (t *txn) link(dir InodeID, parent *record, d dirent) error {
-	first, last := slots(t.f.store.NameHash(uint64(dir), d.name))
-	free := first
-	err := t.Scan(direntKey(dir, first), direntKey(dir, last+1), func(k, _ []byte) bool {
-		_, cookie, _ := parseKey2(tableDirent, k)
-		if cookie != free {
-			return false
+// vacancy returns the place that an entry for name would take; EEXIST if dir has one.
+func (t *txn) vacancy(dir InodeID, name string) (cookie uint64, err error) {
+	first, last := slots(t.f.store.NameHash(uint64(dir), name))
+	cookie = first
+	bad := t.Scan(direntKey(dir, first), direntKey(dir, last+1), func(k, v []byte) bool {
+		var d dirent
+		if d, err = decodeDirent(v); err == nil && d.name == name {
+			err = syscall.EEXIST
 		}
-		free++
-		return true
+		if _, at, _ := parseKey2(tableDirent, k); at == cookie {
+			cookie++
+		}
+		return err == nil
 	})
-	if err != nil {
-		return err
+	switch {
+	case bad != nil:
+		return 0, bad
+	case err == nil && cookie > last:
+		return 0, errTies
 	}
-	if free > last {
-		return errTies
-	}
-	t.Put(direntKey(dir, free), d.encode())
+	return cookie, err
+}
+
+// link puts an entry at a vacancy and counts it in the directory's record.
+func (t *txn) link(dir InodeID, parent *record, cookie uint64, d dirent) {
+	t.Put(direntKey(dir, cookie), d.encode())
 	parent.size++
 	t.touchDir(parent)
-	return nil
 }
 
 // unlink removes an entry.
@@ -104,18 +110,6 @@ func (t *txn) unlink(dir InodeID, parent *record, cookie uint64) {
 }
 
 func (t *txn) touchDir(parent *record) { parent.mtime, parent.ctime = t.now, t.now }
-
-// absent answers EEXIST if dir has the name.
-func (t *txn) absent(dir InodeID, name string) error {
-	_, _, err := t.entry(dir, name)
-	switch {
-	case err == nil:
-		return syscall.EEXIST
-	case err == syscall.ENOENT:
-		return nil
-	}
-	return err
-}
 
 // Lookup, Create, Mkdir, Mknod, Symlink, Link and each entry of ReadDirPlus that is taken add one reference to the inode; Forget
 // gives n back. An inode without links lives while it has references.

@@ -13,7 +13,8 @@ func (f *FS) Link(ino, parent InodeID, name string) (Attr, error) {
 		if err != nil {
 			return err
 		}
-		if err := t.absent(parent, name); err != nil {
+		cookie, err := t.vacancy(parent, name)
+		if err != nil {
 			return err
 		}
 		r, err := t.edit(ino)
@@ -32,7 +33,8 @@ func (f *FS) Link(ino, parent InodeID, name string) (Attr, error) {
 		r.ctime = t.now
 		rec = *r
 		t.ref(ino)
-		return t.link(parent, dir, dirent{ino, r.kind(), name})
+		t.link(parent, dir, cookie, dirent{ino, r.kind(), name})
+		return nil
 	})
 	if err != nil {
 		return Attr{}, err

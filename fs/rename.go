@@ -219,7 +219,7 @@ func (m *move) replace() error {
 		// The entry takes over the place: a position in the directory before it still leads to the name.
 		m.Put(direntKey(m.to.id, m.to.cookie), d.encode())
 		m.touchDir(m.to.dir)
-	} else if err := m.link(m.to.id, m.to.dir, d); err != nil {
+	} else if err := m.enter(m.to.id, m.to.dir, d); err != nil {
 		return err
 	}
 	m.rehome(m.from.child, m.from.dir, m.to.dir, m.to.id)
@@ -258,5 +258,14 @@ func (m *move) whiteout(c Caller) error {
 		return err
 	}
 	m.add(id, r)
-	return m.link(m.from.id, m.from.dir, dirent{id, r.kind(), m.from.name})
+	return m.enter(m.from.id, m.from.dir, dirent{id, r.kind(), m.from.name})
+}
+
+// enter makes an entry for a name that is not there.
+func (m *move) enter(id InodeID, dir *record, d dirent) error {
+	cookie, err := m.vacancy(id, d.name)
+	if err == nil {
+		m.link(id, dir, cookie, d)
+	}
+	return err
 }
