@@ -26,6 +26,8 @@ type machine struct {
 	set   Settings
 	repl  *Replicator
 	stop  func()
+
+	openNode func(NodeConfig) (node.Node, error)
 }
 
 var smallSegments = cache.Options{SegmentSize: 64 << 10, SealAge: 50 * time.Millisecond, CheckpointMin: 16 << 10}
@@ -45,7 +47,7 @@ func openDirNode(c NodeConfig) (node.Node, error) {
 // newMachine makes a volume with n nodes.
 func newMachine(t *testing.T, n, copies int) *machine {
 	t.Helper()
-	m := &machine{t: t, dir: t.TempDir()}
+	m := &machine{t: t, dir: t.TempDir(), openNode: openDirNode}
 	var err error
 	m.store, err = cache.Create(t.Context(), m.dir, seal.TestKeys(), smallSegments)
 	must(t, err)
@@ -72,7 +74,12 @@ func newMachine(t *testing.T, n, copies int) *machine {
 // openMachine opens the state directory a clone made.
 func openMachine(t *testing.T, dir string) *machine {
 	t.Helper()
-	m := &machine{t: t, dir: dir}
+	return openMachineWith(t, dir, openDirNode)
+}
+
+func openMachineWith(t *testing.T, dir string, open func(NodeConfig) (node.Node, error)) *machine {
+	t.Helper()
+	m := &machine{t: t, dir: dir, openNode: open}
 	var err error
 	m.store, err = cache.Open(t.Context(), dir, seal.TestKeys(), smallSegments)
 	must(t, err)
@@ -84,7 +91,7 @@ func openMachine(t *testing.T, dir string) *machine {
 }
 
 func (m *machine) start() {
-	m.repl = New(m.store, volume(), m.set, Options{Open: openDirNode, Hostname: "here"})
+	m.repl = New(m.store, volume(), m.set, Options{Open: m.openNode, Hostname: "here"})
 	m.repl.SetHeader(1, []byte("the header"))
 	m.store.SetFetcher(m.repl)
 	ctx, cancel := context.WithCancel(context.Background())
