@@ -121,6 +121,9 @@ func crashAt(t *testing.T, keys *seal.Keys, k int, seed uint64) (unharmed bool) 
 // adoptClosed closes the store in order, opens it again, and expects all of it; then once more without its index.
 func (m *model) adoptClosed(t *testing.T, s *Store, d *simdisk.Disk, keys *seal.Keys) {
 	t.Helper()
+	if err := s.Checkpoint(ctx); err != nil { // made of frames from before the crashes, too
+		t.Fatalf("checkpoint: %v", err)
+	}
 	for _, lose := range []bool{false, true} {
 		if err := s.Close(); err != nil {
 			t.Fatalf("close: %v", err)
