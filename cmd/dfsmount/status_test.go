@@ -34,7 +34,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 var (
-	now     = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now        = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	fullReport = statusReport{
 		Volume: "/home/a/.vault", ID: "00112233445566778899aabbccddeeff", Mounted: "/home/a/vault", Since: now.Add(-90 * time.Minute),
 		Pid: 4711, Version: "1.0", Fsync: "local", ReadOnly: true, Problem: "no room on the local disk",
