@@ -133,8 +133,9 @@ func lateCommit(t *testing.T, seed uint64, k int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.log.closeIfAged(0) // the commit to come is in the next segment
+	// Whoever syncs the first segment, the sealer or the commit, fails.
 	d.Fail(simdisk.Fault{Op: simdisk.Datasync, Path: openName(l.Segment), Times: 1, Err: errIO})
+	s.log.closeIfAged(0) // the commit to come is in the next segment
 	if err := errors.Join(putOne(s, "B", "2"), s.Sync(ctx)); !errors.Is(err, errIO) {
 		t.Fatalf("Sync returned %v", err)
 	}
