@@ -90,7 +90,8 @@ func clone(ctx context.Context, o CloneOptions, create creator) (*CloneResult, e
 	if c.Hostname == "" {
 		c.Hostname, _ = os.Hostname() // an empty name is shown as "unknown host"
 	}
-	if err := mustBeFree(o.Dir); err != nil {
+	c.Dir = filepath.Clean(c.Dir)
+	if err := mustBeFree(c.Dir); err != nil {
 		return nil, err
 	}
 	if err := c.find(ctx); err != nil {
@@ -226,7 +227,7 @@ func (c *cloner) make(ctx context.Context, head Head) error {
 	}
 	c.discard()
 	c.say("recovering the state at segment %d of %s", uint64(head.Number), head.Sealed.Format(time.RFC3339))
-	parent := filepath.Dir(filepath.Clean(c.Dir))
+	parent := filepath.Dir(c.Dir)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return fmt.Errorf("clone: %w", err)
 	}
@@ -372,10 +373,14 @@ func publish(from, to string) error {
 	if err := syncDir(from); err != nil {
 		return err
 	}
+	// NB: os.Rename refuses a directory as target, also an empty one. Remove refuses one that is not empty.
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(filepath.Clean(to)))
+	return syncDir(filepath.Dir(to))
 }
 
 func syncDir(dir string) error {

@@ -171,6 +171,8 @@ func cloneReal(t *testing.T, urls ...string) (*CloneResult, *machine) {
 		URLs: urls, Dir: filepath.Join(t.TempDir(), "volume"), OpenHost: openDir, Hostname: "there", Cache: smallSegments,
 		Unlock: func(context.Context, []byte) (*seal.Keys, error) { return seal.TestKeys(), nil },
 	}
+	must(t, os.Mkdir(o.Dir, 0o700)) // an empty one may be there
+	o.Dir += "/"
 	res, err := Clone(t.Context(), o)
 	must(t, err)
 	return res, openMachine(t, o.Dir)
