@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"dfsmount/cache"
@@ -101,6 +102,7 @@ func openVolume(ctx context.Context, dir string, secret []byte, o cache.Options,
 	}
 	v := &volume{dir: dir, header: header, raw: raw, keys: key.Derive(header.Volume)}
 	key.Wipe()
+	debug.FreeOSMemory() // scrypt took 256 MiB: not for the life of a mount
 	if v.store, err = openStore(ctx, dir, v.keys, o, note); err != nil {
 		return nil, err
 	}
