@@ -46,7 +46,9 @@ func (s *httpServer) start() {
 	s.addr = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- httpnode.NewServer(host, httpnode.ServerOptions{Identity: s.id, Grace: 50 * time.Millisecond}).Serve(ctx, l) }()
+	go func() {
+		done <- httpnode.NewServer(host, httpnode.ServerOptions{Identity: s.id, Grace: 50 * time.Millisecond}).Serve(ctx, l)
+	}()
 	s.stop = func() {
 		cancel()
 		<-done
