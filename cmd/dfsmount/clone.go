@@ -126,8 +126,8 @@ func printClone(c console, volume string, r *replicator.CloneResult) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if r.Missing > 0 {
-		fmt.Fprintf(c.err, "dfsmount: %d segments are on no node that answered: reading what is in them fails until one that has them is back\n", r.Missing)
+	for _, warning := range r.Warnings() {
+		fmt.Fprintln(c.err, "dfsmount:", warning)
 	}
 	_, err := fmt.Fprintf(c.out, "\nMount it: dfsmount mount %s DIR\n", volume)
 	return err

@@ -308,8 +308,20 @@ func (m *mounted) report() statusReport {
 	}
 	return statusReport{
 		Volume: m.cfg.volume, ID: m.vol.id(), Mounted: m.cfg.dir, Since: m.since, Pid: os.Getpid(), Version: version,
-		Fsync: fsync, ReadOnly: m.cfg.options.fuse.ReadOnly, Replication: m.repl.Status(), Problem: problemText(m.vol.store),
+		Fsync: fsync, ReadOnly: m.cfg.options.fuse.ReadOnly, Replication: m.replication(time.Now()), Problem: problemText(m.vol.store),
 	}
+}
+
+// replication is the replicator's status with what it cannot know of: bytes that were written and are not in the log yet are safe nowhere.
+func (m *mounted) replication(now time.Time) replicator.Status {
+	dirty, since := m.fs.Dirty() // first: what is sealed in between is counted twice, never not at all
+	s := m.repl.Status()
+	if dirty > 0 {
+		s.Unsafe += dirty
+		s.UnsafeAge = max(s.UnsafeAge, now.Sub(since))
+		s.Safe = false
+	}
+	return s
 }
 
 // syncArgs asks for acknowledgements of that many nodes; 0 for the policy's number.
