@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -117,8 +116,8 @@ func initialSettings(ctx context.Context, cfg initConfig, target string) (replic
 		if err != nil {
 			return s, err
 		}
-		if path, ok := strings.CutPrefix(url, "dir:"); ok && (within(path, target) || within(target, path)) {
-			return s, fail(exitUsage, "keep copies on another disk", "the node %s and the volume's directory contain each other", path)
+		if err := checkPlace(url, target); err != nil {
+			return s, err
 		}
 		if url, err = checkNode(ctx, url); err != nil {
 			return s, err

@@ -44,6 +44,9 @@ keeps what it has (delete it there yourself), and is refused while others do not
 		if err != nil {
 			return err
 		}
+		if err := checkPlace(a.URL, dir); err != nil {
+			return err
+		}
 		list, err := changeNodes(cmd.Context(), c, dir, a, &pass)
 		if err != nil {
 			return err
@@ -135,7 +138,7 @@ func (v *volume) changeNodes(ctx context.Context, repl *replicator.Replicator, a
 		}
 		return replicator.Change(v.store, func(s *replicator.Settings) error {
 			_, err := s.Add(url, a.Name)
-			return err
+			return orElse(exitUsage, "`dfsmount nodes VOLUME list` shows what there is", err)
 		})
 	case "remove":
 		if err := removable(repl.Status(), a.Name); err != nil {

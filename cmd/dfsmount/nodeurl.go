@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"dfsmount/fs/fusefs"
 	"dfsmount/node"
 	"dfsmount/node/dirnode"
 	"dfsmount/node/httpnode"
@@ -68,6 +69,23 @@ func withDirID(raw string) (string, error) {
 	path, _ := splitDirID(rest)
 	id, err := dirnode.ID(path)
 	return "dir:" + path + "#" + id, err
+}
+
+// checkPlace refuses a directory node that would be part of the volume it keeps copies of: it would hold none, and on the volume's own mount
+// each segment it gets would make the next one.
+func checkPlace(url, volume string) error {
+	rest, ok := strings.CutPrefix(url, "dir:")
+	if !ok {
+		return nil
+	}
+	path, _ := splitDirID(rest)
+	if within(path, volume) || within(volume, path) {
+		return fail(exitUsage, "keep copies on another disk", "the node %s and the volume's directory contain each other", path)
+	}
+	if m, err := fusefs.FindMount(path); err == nil && m.Source == volume {
+		return fail(exitUsage, "keep copies on another disk", "the node %s lies in the volume itself, which is mounted on %s", path, m.Dir)
+	}
+	return nil
 }
 
 // nodeOpener opens the nodes of one volume for the replicator.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"dfsmount/fs/fusefs"
 	"dfsmount/internal/control"
@@ -80,11 +81,28 @@ func umount(ctx context.Context, c console, m fusefs.MountInfo, lazy bool) error
 	case a.err != nil:
 		return a.err
 	}
+	awaitEnd(ctx, a.report.Pid)
 	if s := a.report.Replication; !s.Safe && len(s.Nodes) > 0 {
 		fmt.Fprintf(c.err, "dfsmount: %s on fewer than %d %s; it goes on when the volume is mounted again (umount --wait waits)\n",
 			bytesText(s.Unsafe), s.Copies, plural(s.Copies, "node"))
 	}
 	return nil
+}
+
+// awaitEnd returns when the mount's process has ended, or with ctx: what it has open would keep the disk below from being unmounted or
+// pulled out. Everything is durable already.
+func awaitEnd(ctx context.Context, pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return // it has ended
+	}
+	defer unix.Close(fd)
+	for ctx.Err() == nil {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100)
+		if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
 }
 
 // busyPatience is how long umount tries again: the flusher, or a program that looks at the desktop's new mount, is gone in a moment.
