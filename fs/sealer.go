@@ -78,15 +78,18 @@ func (f *FS) sealSome(in *inode) {
 
 // sealChunk writes one chunk to the log, and to the state what can be. in.mu is held, and given up while sealing.
 func (f *FS) sealChunk(in *inode, d *fileData, c *chunk) {
+	fresh := c.loc == (segment.Location{})
 	in.mu.Unlock()
+	var loc segment.Location
 	var err error
-	if c.loc == (segment.Location{}) {
-		c.loc, err = f.store.Append(c.buf)
-		if err == nil {
-			f.store.Release(len(c.buf))
-		}
+	if fresh {
+		loc, err = f.store.Append(c.buf)
 	}
 	in.mu.Lock()
+	if fresh && err == nil {
+		c.loc = loc // under mu: others ask whether a chunk is in the log
+		f.store.Release(len(c.buf))
+	}
 	d.sealing--
 	if err != nil {
 		c.state = chunkParked
