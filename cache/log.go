@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"dfsmount/internal/disk"
 	"dfsmount/seal"
 	"dfsmount/segment"
 )
@@ -29,7 +28,7 @@ type openSegment struct {
 	id    segment.ID
 	epoch uint64
 	w     *segment.Writer
-	f     disk.File
+	file  *handle // what w writes to; the segment is its user until it is sealed
 
 	size        int64        // bytes allocated
 	reserve     bool         // its file was the reserve: for commits only
@@ -221,7 +220,8 @@ func (l *log) startLocked(a allocation) error {
 	if err != nil {
 		return l.s.fail(fmt.Errorf("start segment %d: %w", h.Number, err))
 	}
-	c := &openSegment{id: h.Number, epoch: h.Epoch, w: w, f: a.f, size: a.size, reserve: a.reserve, started: time.Now()}
+	c := &openSegment{id: h.Number, epoch: h.Epoch, w: w, size: a.size, reserve: a.reserve, started: time.Now()}
+	c.file = &handle{id: c.id, f: a.f, r: w.Reader(), users: 1, out: true}
 	c.room.Store(a.size - segmentBase)
 	l.cur, l.last = c, h.Number
 	return nil

@@ -106,8 +106,8 @@ func (s *Store) here(id segment.ID) bool {
 
 // reader returns a reader of a segment that is here, and what to call after its use.
 func (s *Store) reader(id segment.ID) (*segment.Reader, func(), error) {
-	if c := s.log.find(id); c != nil {
-		return c.w.Reader(), func() {}, nil
+	if c := s.log.find(id); c != nil && s.handles.pin(c.file) {
+		return c.file.r, func() { s.handles.release(c.file) }, nil
 	}
 	e, sealed := s.segs.get(id)
 	if !sealed || !e.local {
@@ -116,13 +116,13 @@ func (s *Store) reader(id segment.ID) (*segment.Reader, func(), error) {
 	return s.handles.open(s, id, e.epoch)
 }
 
-// handle is one open sealed segment.
+// handle is the open file of one segment. That of a segment that is being written is in no table, and used by its writer until it is sealed.
 type handle struct {
 	id    segment.ID
 	f     disk.File
 	r     *segment.Reader
 	users int
-	out   bool // no longer in the table: the last user closes it
+	out   bool // not in the table: the last user closes it
 }
 
 // handles keeps sealed segments open, up to a limit.
@@ -150,8 +150,20 @@ func (h *handles) open(s *Store, id segment.ID, epoch uint64) (*segment.Reader, 
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
-	c := h.adopt(id, f, r)
+	c := h.adopt(&handle{id: id, f: f, r: r, users: 1, out: true})
 	return c.r, func() { h.release(c) }, nil
+}
+
+// pin makes the caller a user of c, unless it is closed already: a segment can be sealed, and its file closed to make room, between
+// the moment it was found and this one.
+func (h *handles) pin(c *handle) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.users == 0 && c.out {
+		return false
+	}
+	c.users++
+	return true
 }
 
 func (h *handles) use(id segment.ID) *handle {
@@ -172,18 +184,21 @@ func (h *handles) release(c *handle) {
 	}
 }
 
-// adopt takes an open file over and returns its handle, in use. Beyond the limit the oldest is closed.
-func (h *handles) adopt(id segment.ID, f disk.File, r *segment.Reader) *handle {
+// adopt puts a handle that the caller uses into the table, and returns the one that is there then, for the caller to release. Beyond the
+// limit the oldest is dropped.
+func (h *handles) adopt(c *handle) *handle {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c := h.files[id]; c != nil {
-		f.Close() // another caller was first
-		c.users++
-		return c
+	if other := h.files[c.id]; other != nil {
+		if c.users--; c.users == 0 { // another caller was first
+			c.f.Close()
+		}
+		other.users++
+		return other
 	}
-	c := &handle{id: id, f: f, r: r, users: 1}
-	h.files[id] = c
-	h.order = append(h.order, id)
+	c.out = false
+	h.files[c.id] = c
+	h.order = append(h.order, c.id)
 	if len(h.order) > h.limit {
 		h.dropLocked(h.order[0])
 		h.order = h.order[1:]

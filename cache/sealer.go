@@ -98,7 +98,7 @@ func (s *Store) sealOne(c *openSegment) error {
 	s.segs.add(c.id, segmentEntry{size: sealed.Size, epoch: c.epoch, sealed: sealed.Footer.Sealed.UnixNano(), local: true})
 	s.log.sealed(c)
 	// Only now, when no new reader finds the open segment any more, can its file be closed: see readHere.
-	s.handles.release(s.handles.adopt(c.id, c.f, c.w.Reader()))
+	s.handles.release(s.handles.adopt(c.file))
 	s.space.refresh(0)
 	return nil
 }

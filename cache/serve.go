@@ -36,16 +36,8 @@ func (s *Store) OpenLocal(id segment.ID) (LocalSegment, error) {
 // VerifySegment checks the bytes of a whole sealed segment, wherever they are from: header, footer, and every frame, all
 // authenticated.
 func (s *Store) VerifySegment(number segment.ID, epoch uint64, src segment.Source) error {
-	r, sealed, err := segment.OpenSealed(src, s.keys, number, epoch)
-	if err != nil {
+	if _, err := segment.Authenticate(src, s.keys, number, epoch); err != nil {
 		return fmt.Errorf("verify segment %d: %w", number, err)
-	}
-	var buf []byte
-	for _, f := range sealed.Footer.Frames {
-		l := segment.Location{Segment: number, Offset: f.Offset, Length: f.Length}
-		if buf, err = r.ReadFrame(buf[:0], f.Kind, l); err != nil {
-			return fmt.Errorf("verify segment %d: %w", number, err)
-		}
 	}
 	return nil
 }

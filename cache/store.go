@@ -324,10 +324,10 @@ func (l *log) closeFiles() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.closing {
-		c.f.Close()
+		c.file.f.Close()
 	}
 	if l.cur != nil {
-		l.cur.f.Close()
+		l.cur.file.f.Close()
 	}
 }
 
