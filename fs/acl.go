@@ -109,8 +109,8 @@ func (a acl) chmod(mode uint32) {
 	a.entry(aclOther).perm = uint16(mode & 7)
 }
 
-// setACL sets a list. An access list changes the mode with it, and is kept only if it says more.
-func (t *txn) setACL(id InodeID, r *record, name string, value []byte, flags uint32) error {
+// setACL sets a list, whether there is one or not. An access list changes the mode with it, and is kept only if it says more.
+func (t *txn) setACL(id InodeID, r *record, name string, value []byte, killSGID bool) error {
 	a, err := decodeACL(value)
 	switch {
 	case err != nil:
@@ -122,6 +122,9 @@ func (t *txn) setACL(id InodeID, r *record, name string, value []byte, flags uin
 	}
 	if name == accessACL && len(a) > 0 {
 		r.mode = r.mode&^0777 | a.mode()
+		if killSGID {
+			r.mode &^= syscall.S_ISGID
+		}
 	}
 	if len(a) == 0 || name == accessACL && !a.extended() {
 		if r.flags&flagOf(name) == 0 {
@@ -129,7 +132,7 @@ func (t *txn) setACL(id InodeID, r *record, name string, value []byte, flags uin
 		}
 		return t.removeXattr(id, r, name)
 	}
-	return t.setXattr(id, r, name, value, flags)
+	return t.setXattr(id, r, name, value, 0)
 }
 
 // getACL reads the list of an inode whose record says that it has it.

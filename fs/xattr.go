@@ -6,10 +6,11 @@ import (
 	"syscall"
 )
 
-// Flags of setxattr(2).
+// Flags of setxattr(2), and one of the kernel's own.
 const (
-	XattrCreate  = 1
-	XattrReplace = 2
+	XattrCreate   = 1
+	XattrReplace  = 2
+	XattrKillSGID = 1 << 16 // with an access ACL: whoever sets it is not in the file's group
 )
 
 const capability = "security.capability"
@@ -71,8 +72,10 @@ func findXattr(tx *cache.Tx, id InodeID, hash uint64, name string) (x xattr, key
 
 func keyAfter(k []byte) []byte { return append(k[:len(k):len(k)], 0) }
 
-// SetXattr sets an extended attribute. Flags as setxattr(2): 1 create, 2 replace.
+// SetXattr sets an extended attribute. Flags as setxattr(2): 1 create, 2 replace; and XattrKillSGID.
 func (f *FS) SetXattr(ino InodeID, name string, value []byte, flags uint32) error {
+	killSGID := flags&XattrKillSGID != 0
+	flags &^= XattrKillSGID
 	if flags&^(XattrCreate|XattrReplace) != 0 || flags == XattrCreate|XattrReplace {
 		return syscall.EINVAL
 	}
@@ -89,7 +92,7 @@ func (f *FS) SetXattr(ino InodeID, name string, value []byte, flags uint32) erro
 		}
 		r.ctime = t.now
 		if name == accessACL || name == defaultACL {
-			return t.setACL(ino, r, name, value, flags)
+			return t.setACL(ino, r, name, value, killSGID)
 		}
 		return t.setXattr(ino, r, name, value, flags)
 	})
@@ -190,7 +193,7 @@ func (f *FS) ListXattr(ino InodeID) (names []string, err error) {
 	return names, nil
 }
 
-// RemoveXattr removes an extended attribute; ENODATA if there is none.
+// RemoveXattr removes an extended attribute; ENODATA if there is none, but for an ACL: every file has one, if only in its mode.
 func (f *FS) RemoveXattr(ino InodeID, name string) error {
 	if err := validXattr(name); err != nil {
 		return err
@@ -199,6 +202,9 @@ func (f *FS) RemoveXattr(ino InodeID, name string) error {
 		r, err := t.edit(ino)
 		if err != nil {
 			return err
+		}
+		if bit := flagOf(name); bit&(flagAccess|flagDefault) != 0 && r.flags&bit == 0 {
+			return nil
 		}
 		return t.removeXattr(ino, r, name)
 	})

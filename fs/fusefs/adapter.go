@@ -17,7 +17,6 @@ type adapter struct {
 	fs       backend
 	log      *slog.Logger
 	readOnly bool
-	acl      bool // POSIX ACLs are kept and obeyed; needs inheritance and mask coupling in the backend
 	selinux  bool // this machine has SELinux
 
 	kernel notifier // set by the loop before it serves
@@ -42,7 +41,10 @@ func (a *adapter) String() string { return subtype }
 // refuse is EROFS on a read-only mount. The kernel answers so itself until somebody remounts it writable.
 func (a *adapter) refuse() bool { return a.readOnly }
 
-func callerOf(h *fuse.InHeader) fs.Caller { return fs.Caller{UID: h.Uid, GID: h.Gid} }
+// callerOf is who makes something. The umask is applied by the backend, which alone knows whether a default ACL takes its place.
+func callerOf(h *fuse.InHeader, umask uint32) fs.Caller {
+	return fs.Caller{UID: h.Uid, GID: h.Gid, Umask: umask}
+}
 
 // entry answers what gives the kernel an inode.
 func (a *adapter) entry(op string, parent uint64, attr fs.Attr, err error, out *fuse.EntryOut) fuse.Status {

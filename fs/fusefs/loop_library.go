@@ -16,7 +16,7 @@ type libraryLoop struct {
 }
 
 func newLibraryLoop(fd int, a *adapter, o Options) (loop, error) {
-	return &libraryLoop{fd: fd, adapter: a, opts: o.protocol(a.acl)}, nil
+	return &libraryLoop{fd: fd, adapter: a, opts: o.protocol()}, nil
 }
 
 // init hands over the descriptor by the path that the library knows for mounts made by a parent process. It must not try to wait for

@@ -44,7 +44,7 @@ func newOwnLoop(fd int, a *adapter, o Options) (loop, error) {
 	size := o.maxWrite() + requestSlack
 	l := &ownLoop{
 		fd:      fd,
-		proto:   fuse.NewProtocolServer(a, o.protocol(a.acl)),
+		proto:   fuse.NewProtocolServer(a, o.protocol()),
 		adapter: a,
 		log:     o.log(),
 		buffers: sync.Pool{New: func() any { b := make([]byte, size); return &b }},

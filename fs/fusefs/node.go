@@ -67,7 +67,7 @@ func (a *adapter) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.Create
 	if a.refuse() {
 		return fuse.EROFS
 	}
-	attr, err := a.fs.Tmpfile(callerOf(&in.InHeader), fs.InodeID(in.NodeId), in.Mode)
+	attr, err := a.fs.Tmpfile(callerOf(&in.InHeader, in.Umask), fs.InodeID(in.NodeId), in.Mode)
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	return a.entry("tmpfile", in.NodeId, attr, err, &out.EntryOut)
 }
@@ -77,7 +77,7 @@ func (a *adapter) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *f
 	if a.refuse() {
 		return fuse.EROFS
 	}
-	attr, err := a.fs.Mknod(callerOf(&in.InHeader), fs.InodeID(in.NodeId), name, in.Mode, in.Rdev)
+	attr, err := a.fs.Mknod(callerOf(&in.InHeader, in.Umask), fs.InodeID(in.NodeId), name, in.Mode, in.Rdev)
 	return a.entry("mknod", in.NodeId, attr, err, out)
 }
 
@@ -86,7 +86,7 @@ func (a *adapter) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *f
 	if a.refuse() {
 		return fuse.EROFS
 	}
-	attr, err := a.fs.Mkdir(callerOf(&in.InHeader), fs.InodeID(in.NodeId), name, in.Mode)
+	attr, err := a.fs.Mkdir(callerOf(&in.InHeader, in.Umask), fs.InodeID(in.NodeId), name, in.Mode)
 	return a.entry("mkdir", in.NodeId, attr, err, out)
 }
 
@@ -95,7 +95,7 @@ func (a *adapter) Symlink(_ <-chan struct{}, h *fuse.InHeader, target, name stri
 	if a.refuse() {
 		return fuse.EROFS
 	}
-	attr, err := a.fs.Symlink(callerOf(h), fs.InodeID(h.NodeId), name, target)
+	attr, err := a.fs.Symlink(callerOf(h, 0), fs.InodeID(h.NodeId), name, target)
 	return a.entry("symlink", h.NodeId, attr, err, out)
 }
 
@@ -138,6 +138,6 @@ func (a *adapter) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName str
 	if a.refuse() {
 		return fuse.EROFS
 	}
-	err := a.fs.Rename(callerOf(&in.InHeader), fs.InodeID(in.NodeId), name, fs.InodeID(in.Newdir), newName, in.Flags)
+	err := a.fs.Rename(callerOf(&in.InHeader, 0), fs.InodeID(in.NodeId), name, fs.InodeID(in.Newdir), newName, in.Flags)
 	return a.status("rename", in.NodeId, err)
 }

@@ -211,10 +211,6 @@ func TestXattr(t *testing.T) {
 		if _, err := unix.Getxattr(file, xattrSELinux, got); !haveSELinux() && err != unix.EOPNOTSUPP {
 			t.Errorf("label without SELinux: %v, want EOPNOTSUPP", err)
 		}
-		acl := []byte{2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 4, 0, 4, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255}
-		if err := unix.Setxattr(file, xattrACLAccess, acl, 0); err != unix.EOPNOTSUPP {
-			t.Errorf("an access list that would not be obeyed: %v, want EOPNOTSUPP", err)
-		}
 	})
 }
 

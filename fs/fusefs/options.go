@@ -83,8 +83,11 @@ func (o Options) allowOther() bool {
 // capabilities is what we ask of the kernel beyond the library's list. WRITEBACK_CACHE without HANDLE_KILLPRIV_V2 gains nothing: every write(2)
 // would ask for security.capability first. ASYNC_DIO is left out: with it a direct read waits in a way that no signal ends, which is no good when a node
 // does not answer.
+//
+// DONT_MASK and SETXATTR_EXT belong to POSIX ACLs, which the kernel obeys and caches, and the backend keeps: the umask must not touch the mode
+// of what a default list speaks of, and we are told when setting a list has to take the set-group-id bit.
 func (o Options) capabilities() uint64 {
-	c := uint64(fuse.CAP_NO_OPENDIR_SUPPORT | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2)
+	c := uint64(fuse.CAP_NO_OPENDIR_SUPPORT | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_DONT_MASK | fuse.CAP_SETXATTR_EXT)
 	if !o.WriteThrough {
 		c |= fuse.CAP_WRITEBACK_CACHE
 	}
@@ -92,7 +95,7 @@ func (o Options) capabilities() uint64 {
 }
 
 // protocol configures the library, for either loop. Mounting is not its business: see device.go.
-func (o Options) protocol(acl bool) *fuse.MountOptions {
+func (o Options) protocol() *fuse.MountOptions {
 	log, level := o.log(), slog.LevelWarn
 	if o.Debug {
 		level = slog.LevelInfo
@@ -106,7 +109,7 @@ func (o Options) protocol(acl bool) *fuse.MountOptions {
 		DisabledCapabilities:     fuse.CAP_PASSTHROUGH | fuse.CAP_ATOMIC_O_TRUNC,
 		ExplicitDataCacheControl: true, // nothing but requests changes files: never drop pages because an mtime moved
 		EnableSymlinkCaching:     true,
-		EnableAcl:                acl,
+		EnableAcl:                true,
 		DisableSplice:            true, // replies are made in memory: splice takes a pipe, fails, and drains it
 		Debug:                    o.Debug,
 		Logger:                   slog.NewLogLogger(log.Handler(), level),

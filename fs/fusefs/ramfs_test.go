@@ -61,6 +61,7 @@ func newRAMFS() *ramFS {
 
 func (r *ramFS) make(c fs.Caller, name string, mode, rdev uint32) *ramInode {
 	now := time.Now()
+	mode &^= c.Umask
 	n := &ramInode{name: name, xattr: map[string][]byte{}}
 	n.attr = fs.Attr{Inode: r.next, Mode: mode, Nlink: 1, UID: c.UID, GID: c.GID, Rdev: rdev, Atime: now, Mtime: now, Ctime: now, Btime: now}
 	if mode&syscall.S_IFMT == syscall.S_IFDIR {

@@ -9,28 +9,16 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-const (
-	xattrSELinux    = "security.selinux"
-	xattrACLAccess  = "system.posix_acl_access"
-	xattrACLDefault = "system.posix_acl_default"
-)
+const xattrSELinux = "security.selinux"
 
 func haveSELinux() bool {
 	_, err := os.Stat("/sys/fs/selinux/enforce")
 	return err == nil
 }
 
-// unsupported: a list that is stored but not obeyed would be worse than none.
-func (a *adapter) unsupported(name string) bool {
-	return !a.acl && (name == xattrACLAccess || name == xattrACLDefault)
-}
-
 // GetXAttr reads a value; with no room given it tells the size only. Without SELinux the answer for its label is "not supported" rather than
 // "not there": ls(1) asks for it with every file, and only the former makes it stop.
 func (a *adapter) GetXAttr(_ <-chan struct{}, h *fuse.InHeader, name string, dest []byte) (uint32, fuse.Status) {
-	if a.unsupported(name) {
-		return 0, fuse.ENOTSUP
-	}
 	value, err := a.fs.GetXattr(fs.InodeID(h.NodeId), name)
 	if err == syscall.ENODATA && name == xattrSELinux && !a.selinux {
 		return 0, fuse.ENOTSUP
@@ -69,20 +57,17 @@ func (a *adapter) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, 
 	if a.refuse() {
 		return fuse.EROFS
 	}
-	if a.unsupported(name) {
-		return fuse.ENOTSUP
+	value, flags := append([]byte{}, data...), in.Flags
+	if in.SetXAttrFlags&fuse.SETXATTR_ACL_KILL_SGID != 0 {
+		flags |= fs.XattrKillSGID
 	}
-	value := append([]byte{}, data...)
-	return a.status("setxattr", in.NodeId, a.fs.SetXattr(fs.InodeID(in.NodeId), name, value, in.Flags))
+	return a.status("setxattr", in.NodeId, a.fs.SetXattr(fs.InodeID(in.NodeId), name, value, flags))
 }
 
 // RemoveXAttr removes one.
 func (a *adapter) RemoveXAttr(_ <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	if a.refuse() {
 		return fuse.EROFS
-	}
-	if a.unsupported(name) {
-		return fuse.ENOTSUP
 	}
 	return a.status("removexattr", h.NodeId, a.fs.RemoveXattr(fs.InodeID(h.NodeId), name))
 }
