@@ -15,6 +15,9 @@ var (
 	declared = regexp.MustCompile(`(?m)^\s*([A-Z][0-9]{1,2})\. `)
 	mention  = regexp.MustCompile(`(?:^|[^A-Za-z0-9])(?:Test|Fuzz|test)?([A-Z][0-9]{1,2})(?:$|[^A-Za-z0-9])`)
 
+	// The name of a test may go on behind the label: TestD4DiskPulled.
+	testName = regexp.MustCompile(`^(?:Test|Fuzz)([A-Z][0-9]{1,2})[A-Z]`)
+
 	// Text that clearly means an invariant, and not a vitamin, a drive or an object store: "S1: …", "invariant S1", or the whole string "S1".
 	citation = regexp.MustCompile(`(?:^\s*(?://\s*)?|[Ii]nvariants? |[Rr]ule )([A-Z][0-9]{1,2})(?::\s|$)`)
 )
@@ -43,7 +46,7 @@ func TestInvariantsAreHeld(t *testing.T) {
 		}
 		for _, s := range p.parse(t) {
 			for _, text := range texts(s) {
-				for _, m := range mention.FindAllStringSubmatch(text.value, -1) {
+				for _, m := range append(mention.FindAllStringSubmatch(text.value, -1), testName.FindAllStringSubmatch(text.value, -1)...) {
 					if s.test || text.literal || strings.HasSuffix(p.Name, "test") {
 						held[m[1]] = true
 					}
