@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -193,9 +194,10 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 	stopReplicator := start(ctx, repl.Run)
 	defer stopReplicator()
 
+	nodes := &barrier{repl: repl, options: cfg.options}
 	filesystem, err := fs.New(vol.store, fs.Options{
 		DirtyAge:     dirtyAge,
-		Barrier:      barrier(cfg.options, repl),
+		Barrier:      nodes.wait,
 		NoMtimeWrite: !cfg.options.fuse.WriteThrough,
 		Log:          log,
 	})
@@ -224,7 +226,7 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 	}
 	defer stopFlusher()
 	a.live()
-	return serveUntil(ctx, server, log)
+	return serveUntil(ctx, server, nodes, log)
 }
 
 // busyGrace is how long files that are open when a signal comes may stay so.
@@ -232,9 +234,13 @@ const busyGrace = 10 * time.Second
 
 // serveUntil serves until the directory is unmounted. The end of ctx (a signal) unmounts it; if it is in use it is detached, and those who still have
 // files open after busyGrace get ENOTCONN from then on: what they wrote is made durable all the same.
-func serveUntil(ctx context.Context, server *fusefs.Server, log *slog.Logger) error {
+func serveUntil(ctx context.Context, server *fusefs.Server, nodes *barrier, log *slog.Logger) error {
 	done := make(chan error, 1)
-	go func() { done <- server.Serve() }()
+	go func() {
+		err := server.Serve()
+		nodes.lift() // the last fsync of an application has been answered
+		done <- err
+	}()
 	select {
 	case err := <-done:
 		return err
@@ -268,17 +274,27 @@ func start(ctx context.Context, run func(context.Context) error) (stop func()) {
 	}
 }
 
-// barrier is what fsync waits for after the local disk.
-func barrier(o mountOptions, repl *replicator.Replicator) func(context.Context) error {
-	if !o.fsyncNodes {
+// barrier is what an application's fsync waits for after the local disk.
+type barrier struct {
+	repl    *replicator.Replicator
+	options mountOptions
+	lifted  atomic.Bool // nobody has the filesystem mounted any more: the end waits for the local disk alone
+}
+
+func (b *barrier) wait(ctx context.Context) error {
+	if !b.options.fsyncNodes || b.lifted.Load() || ctx.Value(localOnly{}) != nil {
 		return nil
 	}
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, o.fsyncTimeout)
-		defer cancel()
-		return repl.Sync(ctx, 0)
-	}
+	ctx, cancel := context.WithTimeout(ctx, b.options.fsyncTimeout)
+	defer cancel()
+	return b.repl.Sync(ctx, 0)
 }
+
+func (b *barrier) lift() { b.lifted.Store(true) }
+
+// localOnly marks the context of a sync that does not wait at the barrier: `dfsmount sync` waits for nodes by itself, and for as long as it
+// was told.
+type localOnly struct{}
 
 // mounted is the live mount as commands see it.
 type mounted struct {
@@ -334,7 +350,7 @@ func (m *mounted) sync(ctx context.Context, args json.RawMessage, progress func(
 	if err := json.Unmarshal(args, &a); err != nil {
 		return nil, err
 	}
-	if err := m.fs.SyncAll(ctx); err != nil {
+	if err := m.fs.SyncAll(context.WithValue(ctx, localOnly{}, true)); err != nil {
 		return nil, err
 	}
 	if err := m.repl.SyncProgress(ctx, a.Copies, progress); err != nil {
@@ -347,6 +363,7 @@ func (m *mounted) sync(ctx context.Context, args json.RawMessage, progress func(
 // the store is closed.
 func (m *mounted) farewell(s *control.Server) {
 	close(m.closed)
+	_ = m.fs.SyncAll(context.Background()) // however long it takes; those who wait do the same and tell its error
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_ = s.Close(ctx) // the mount is gone either way

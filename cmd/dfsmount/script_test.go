@@ -34,6 +34,7 @@ import (
 //	freeze VOLUME, thaw     stops it, as if it were stuck, and lets it go on
 //	hold FILE, letgo        opens a file (the mount is busy then), and closes it
 //	interrupt REGEXP CMD…   runs a command at a terminal and types half a word and Ctrl-C at that prompt
+//	[root]                  a condition: the test runs as root
 //	flip DIR                flips a bit in each segment below DIR and sets $OBJECT to the name of one of them
 func TestScript(t *testing.T) {
 	testenv.NeedFUSE(t)
@@ -41,6 +42,12 @@ func TestScript(t *testing.T) {
 		Dir:                filepath.Join("testdata", "script"),
 		Setup:              setUpPage,
 		RequireUniqueNames: true,
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"node": pageNode, "stopnode": pageStopNode, "mounted": pageMounted, "signal": pageSignal,
 			"freeze": pageFreeze, "thaw": pageThaw, "hold": pageHold, "letgo": pageLetGo, "flip": pageFlip,
