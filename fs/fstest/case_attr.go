@@ -9,10 +9,11 @@ import (
 // past is a time that no filesystem was written at.
 var past = time.Unix(1e9, 123456789)
 
-// tick waits until the clock of a filesystem, which may be coarse, has moved.
+// tick waits until the clock of a filesystem, which may be coarse, has moved past anything stamped so far. The kernel may stamp later than its
+// coarse clock shows, but never later than the fine one.
 func (c *C) tick() {
+	t0 := time.Now()
 	c.file("tick", nil)
-	t0 := c.stat("tick").Ctime
 	for !c.stat("tick").Ctime.After(t0) {
 		runtime.Gosched()
 		c.ok(c.Chmod("tick", 0600))
