@@ -20,9 +20,10 @@ func (f *FS) CopyRange(in InodeID, inOff int64, out InodeID, outOff, length int6
 		return 0, err
 	}
 	defer f.table.unpin(dst)
-	if outOff > MaxSize-min(length, MaxSize) {
+	if outOff > MaxSize-length {
 		return 0, syscall.EFBIG
 	}
+	length = min(length, MaxSize-inOff)
 	if in == out && inOff < outOff+length && outOff < inOff+length && length > 0 {
 		return 0, syscall.EINVAL
 	}

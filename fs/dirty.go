@@ -57,7 +57,7 @@ func covers(l []*chunk, off, end int64) bool {
 // zone is the range around off that a dirty chunk there must stay within: its slot, and the flying chunk over it or the gap between.
 func (d *fileData) zone(off int64) (lo, hi int64) {
 	lo = off &^ (slot - 1)
-	hi = lo + slot
+	hi = lo + min(slot, MaxSize-lo)
 	i := from(d.flying, off)
 	if i > 0 {
 		lo = max(lo, d.flying[i-1].end())

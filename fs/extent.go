@@ -107,7 +107,7 @@ func (t *txn) mapExtent(id InodeID, r *record, e extent) error {
 }
 
 func (t *txn) join(id InodeID, r *record, e extent) (extent, error) {
-	err := scanExtents(t.Tx, id, max(e.off-1, 0), e.end()+1, func(_ []byte, n extent) bool {
+	err := scanExtents(t.Tx, id, max(e.off-1, 0), min(e.end(), MaxSize-1)+1, func(_ []byte, n extent) bool {
 		switch {
 		case n.loc != e.loc:
 		case n.end() == e.off && n.skip+n.length == e.skip:

@@ -130,7 +130,7 @@ func decodeExtent(k, b []byte) (InodeID, extent, error) {
 		loc:    segment.Location{Segment: segment.ID(be.Uint64(b[5:])), Offset: be.Uint32(b[13:]), Length: be.Uint32(b[17:])},
 		skip:   be.Uint32(b[21:]),
 	}
-	if e.length == 0 || uint64(e.skip)+uint64(e.length) > uint64(e.loc.Length) || e.end() > MaxSize {
+	if e.length == 0 || uint64(e.skip)+uint64(e.length) > uint64(e.loc.Length) || int64(e.length) > MaxSize-e.off {
 		return 0, extent{}, damaged(tableExtent, "value", b)
 	}
 	return InodeID(id), e, nil

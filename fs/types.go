@@ -16,7 +16,7 @@ const Root InodeID = 1
 const (
 	MaxName    = 255       // bytes of a name
 	MaxTarget  = 4095      // bytes of a symlink's target
-	MaxSize    = 1 << 60   // bytes of a file
+	MaxSize    = 1<<63 - 1 // bytes of a file: the kernel's limit, which it enforces itself before its cache takes anything
 	MaxLinks   = 1<<31 - 1 // links of an inode
 	MaxXattr   = 65536     // bytes of an extended attribute's value
 	maxXattrID = 255       // bytes of an extended attribute's name

@@ -20,7 +20,10 @@ func validXattr(name string) error {
 	if len(name) > maxXattrID {
 		return syscall.ERANGE
 	}
-	space, rest, _ := strings.Cut(name, ".")
+	space, rest, dot := strings.Cut(name, ".")
+	if !dot {
+		return syscall.EOPNOTSUPP
+	}
 	switch space {
 	case "system":
 		if name != accessACL && name != defaultACL {
@@ -76,7 +79,7 @@ func keyAfter(k []byte) []byte { return append(k[:len(k):len(k)], 0) }
 func (f *FS) SetXattr(ino InodeID, name string, value []byte, flags uint32) error {
 	killSGID := flags&XattrKillSGID != 0
 	flags &^= XattrKillSGID
-	if flags&^(XattrCreate|XattrReplace) != 0 || flags == XattrCreate|XattrReplace {
+	if flags&^(XattrCreate|XattrReplace) != 0 {
 		return syscall.EINVAL
 	}
 	if err := validXattr(name); err != nil {
@@ -104,17 +107,39 @@ func (t *txn) setXattr(id InodeID, r *record, name string, value []byte, flags u
 	switch {
 	case err != nil:
 		return err
-	case key != nil && flags == XattrCreate:
+	case key != nil && flags&XattrCreate != 0:
 		return syscall.EEXIST
-	case key == nil && flags == XattrReplace:
+	case key == nil && flags&XattrReplace != 0:
 		return syscall.ENODATA
 	case key == nil:
+		if err := t.listable(id, r, name); err != nil {
+			return err
+		}
 		key = free
 		r.xattrs++
 	}
 	r.flags |= flagOf(name)
 	t.Put(key, xattr{name, value}.encode())
 	return nil
+}
+
+// maxXattrList is the most that the kernel lets listxattr(2) return: names, each with a NUL.
+const maxXattrList = 65536
+
+// listable answers ENOSPC if one more name would make the list longer than can be read: a copy of the file could then not be made.
+func (t *txn) listable(id InodeID, r *record, name string) error {
+	if (r.xattrs+1)*(maxXattrID+1) <= maxXattrList {
+		return nil
+	}
+	names, err := listXattr(t.Tx, id)
+	size := len(name) + 1
+	for _, n := range names {
+		size += len(n) + 1
+	}
+	if err == nil && size > maxXattrList {
+		err = syscall.ENOSPC
+	}
+	return err
 }
 
 // flagOf is what an inode record says of an attribute that changes how the inode behaves.
@@ -172,21 +197,25 @@ func (f *FS) ListXattr(ino InodeID) (names []string, err error) {
 		return nil, err
 	}
 	err = f.view(func(tx *cache.Tx) error {
-		first, last := rangeOf(tableXattr, ino)
-		var bad error
-		err := tx.Scan(first, last, func(_, v []byte) bool {
-			var x xattr
-			if x, bad = decodeXattr(v); bad != nil {
-				return false
-			}
-			names = append(names, x.name)
-			return true
-		})
-		if err == nil {
-			err = bad
-		}
+		names, err = listXattr(tx, ino)
 		return err
 	})
+	return names, err
+}
+
+func listXattr(tx *cache.Tx, id InodeID) (names []string, err error) {
+	first, last := rangeOf(tableXattr, id)
+	bad := tx.Scan(first, last, func(_, v []byte) bool {
+		var x xattr
+		if x, err = decodeXattr(v); err != nil {
+			return false
+		}
+		names = append(names, x.name)
+		return true
+	})
+	if bad != nil {
+		err = bad
+	}
 	if err != nil {
 		return nil, err
 	}

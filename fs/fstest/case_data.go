@@ -111,9 +111,37 @@ var dataCases = []testCase{
 	}},
 	{"too big", "pjdfstest EFBIG", func(c *C) {
 		f := c.create("a")
-		if _, err := f.WriteAt([]byte("x"), 1<<62); err != nil {
-			c.is(err, syscall.EFBIG)
+		for _, off := range []int64{1 << 50, 1 << 60, 1 << 62} {
+			_, err := f.WriteAt([]byte("x"), off)
+			c.far(err)
+			c.ok(f.Sync())
+			c.equal(c.fstat(f).Size, uint64(off+1), "size")
+			c.same(c.read(f, off-1, 3), []byte("\x00x"), "the end")
 		}
+	}},
+	{"the last byte there can be", "xfstests generic/525", func(c *C) {
+		const end = 1<<63 - 1
+		f := c.create("a")
+		n, err := f.WriteAt([]byte("las"), end-3)
+		c.far(err)
+		c.equal(n, 3, "written")
+		c.ok(f.Sync())
+		c.equal(c.fstat(f).Size, uint64(end), "size")
+		c.same(c.read(f, end-5, 5), []byte("\x00\x00las"), "the end")
+		if _, err = f.WriteAt([]byte("x"), end); err != nil { // a system call cannot say where it would end
+			c.is(err, syscall.EFBIG, syscall.EINVAL)
+		}
+		c.equal(c.fstat(f).Size, uint64(end), "size")
+		at, err := f.Seek(0, seekHole)
+		c.ok(err)
+		c.equal(at, int64(0), "the hole")
+		_, err = f.Seek(end, seekData)
+		c.is(err, syscall.ENXIO)
+		c.ok(f.Truncate(end - 1))
+		c.same(c.read(f, end-2, 2), []byte("a"), "the end")
+		c.ok(f.Truncate(end))
+		c.ok(f.Truncate(1))
+		c.holds("a", []byte{0})
 	}},
 	{"parallel writers and readers", "xfstests stress", func(c *C) {
 		f := c.create("a")

@@ -62,6 +62,27 @@ var xattrCases = []testCase{
 		c.is(c.Setxattr("f", "user.x", make([]byte, 65537), 0), syscall.E2BIG)
 		c.is(c.Setxattr("f", "unknown.x", []byte("x"), 0), syscall.EOPNOTSUPP)
 		c.is(c.Setxattr("f", "user.", []byte("x"), 0), syscall.EINVAL)
+		c.is(c.Setxattr("f", "user", []byte("x"), 0), syscall.EOPNOTSUPP)
+		c.is(c.Setxattr("f", "", []byte("x"), 0), syscall.ERANGE, syscall.EOPNOTSUPP)
+		c.is(c.Setxattr("f", "user.a", []byte("x"), 4), syscall.EINVAL)
+		c.is(c.Setxattr("f", "user.a", []byte("x"), xattrCreate|xattrReplace), syscall.ENODATA)
+	}},
+	{"no more than can be listed", "xfstests generic/486", func(c *C) {
+		c.file("f", nil)
+		n := 0
+		for ; n < 300; n++ {
+			err := c.Setxattr("f", fmt.Sprintf("user.%s%03d", strings.Repeat("n", 240), n), nil, 0)
+			if err != nil {
+				c.is(err, syscall.ENOSPC, syscall.EOPNOTSUPP)
+				break
+			}
+		}
+		if !c.Plain() {
+			c.equal(n, 65536/249, "number of names")
+		}
+		names, err := c.Listxattr("f")
+		c.ok(err)
+		c.equal(len(names), n, "number of names listed")
 	}},
 	{"trusted and security", "xfstests attr", func(c *C) {
 		c.needRoot()
