@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Problem is one thing Check found wrong: the invariant (C1 …, see the package comment) and where.
+// Problem is one thing Check found wrong: the invariant (L1 …, see the package comment) and where.
 type Problem struct{ Rule, Text string }
 
 // CheckOptions say how much Check reads.
@@ -42,21 +42,21 @@ func (c *checker) found(rule, format string, args ...any) {
 	c.problems = append(c.problems, Problem{rule, fmt.Sprintf(format, args...)})
 }
 
-// pages verifies C1: the directory covers all keys once, in order, and every page is what its record says.
+// pages verifies L1: the directory covers all keys once, in order, and every page is what its record says.
 func (c *checker) pages(ctx context.Context) error {
 	m := &c.s.maint
 	m.work.Lock()
 	defer m.work.Unlock()
 	stored, err := c.s.cat.readTable(m.root)
 	if err != nil {
-		c.found("C1", "directory of pages: %v", err)
+		c.found("L1", "directory of pages: %v", err)
 		return nil
 	}
 	c.s.mu.RLock()
 	live := c.s.table
 	c.s.mu.RUnlock()
 	if len(stored.refs) != len(live.refs) {
-		c.found("C1", "the directory in RAM lists %d pages, the index %d", len(live.refs), len(stored.refs))
+		c.found("L1", "the directory in RAM lists %d pages, the index %d", len(live.refs), len(stored.refs))
 	}
 	for i, r := range stored.refs {
 		if ctx.Err() != nil {
@@ -70,34 +70,34 @@ func (c *checker) pages(ctx context.Context) error {
 func (c *checker) page(r *pageRef, refs []*pageRef, i int) {
 	b, err := c.s.cat.readPage(r.id)
 	if err != nil {
-		c.found("C1", "%v", err)
+		c.found("L1", "%v", err)
 		return
 	}
 	p, err := decodePage(b)
 	switch {
 	case err != nil:
-		c.found("C1", "page %d: %v", r.id, err)
+		c.found("L1", "page %d: %v", r.id, err)
 	case p.len() != int(r.count) || len(b) != int(r.size) || !bytes.Equal(p.key(0), raw(r.first)):
-		c.found("C1", "page %d is not what the directory says", r.id)
+		c.found("L1", "page %d is not what the directory says", r.id)
 	case i+1 < len(refs) && text(p.key(p.len()-1)) >= refs[i+1].first:
-		c.found("C1", "pages %d and %d overlap", r.id, refs[i+1].id)
+		c.found("L1", "pages %d and %d overlap", r.id, refs[i+1].id)
 	}
 }
 
-// acks verifies C5: only sealed segments are acknowledged.
+// acks verifies L5: only sealed segments are acknowledged.
 func (c *checker) acks(context.Context) error {
 	newest := c.s.Newest()
 	c.s.acks.mu.Lock()
 	defer c.s.acks.mu.Unlock()
 	for node, set := range c.s.acks.byNode {
 		if n := len(set); n > 0 && set[n-1].Last > newest {
-			c.found("C5", "node %x acknowledged segment %d, the newest sealed one is %d", node, set[n-1].Last, newest)
+			c.found("L5", "node %x acknowledged segment %d, the newest sealed one is %d", node, set[n-1].Last, newest)
 		}
 	}
 	return nil
 }
 
-// chain verifies C4: the sealed segments here follow each other, and with Data every frame of them.
+// chain verifies L4: the sealed segments here follow each other, and with Data every frame of them.
 func (c *checker) chain(ctx context.Context) error {
 	var prev chainEnd
 	var done, total int64
@@ -129,7 +129,7 @@ func (c *checker) segment(i SegmentInfo, prev chainEnd) chainEnd {
 		err = c.data(i)
 	}
 	if err != nil {
-		c.found("C4", "segment %d: %v", i.Number, err)
+		c.found("L4", "segment %d: %v", i.Number, err)
 		return chainEnd{}
 	}
 	return endOf(sealed)

@@ -9,7 +9,7 @@ import (
 	"dfsmount/segment"
 )
 
-// checkpoint verifies C6: the newest checkpoint and the footers behind it make the same state as the index and the overlay. It is
+// checkpoint verifies L6: the newest checkpoint and the footers behind it make the same state as the index and the overlay. It is
 // skipped while parts of it are not here or transactions pend. Flushes wait for it; nothing else does.
 func (c *checker) checkpoint(ctx context.Context) error {
 	c.s.maint.work.Lock()
@@ -27,7 +27,7 @@ func (c *checker) checkpoint(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil && !errors.Is(err, errRemote):
-		c.found("C6", "checkpoint in segment %d: %v", end.Manifest.Segment, err)
+		c.found("L6", "checkpoint in segment %d: %v", end.Manifest.Segment, err)
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func TestDamagedSegment(t *testing.T) {
 		t.Errorf("read of a damaged segment with a node: %v", err)
 	}
 	problems, err := s.Check(ctx, CheckOptions{Data: true})
-	if err != nil || len(problems) != 1 || problems[0].Rule != "C4" {
+	if err != nil || len(problems) != 1 || problems[0].Rule != "L4" {
 		t.Errorf("check finds %v, %v", problems, err)
 	}
 }

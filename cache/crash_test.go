@@ -52,8 +52,8 @@ func (m *model) work(s *Store, n int) error {
 }
 
 // TestCrashAtEveryWrite stops the disk at operation k, for every k until a run ends unharmed: also while recovering from the crash
-// before. Whatever was acknowledged is there, and nothing but whole transactions, in order. This holds C2 (an index ahead of the log would
-// show transactions that are gone), C3 and C7 (a frame acknowledged too early, or appended behind a torn one, would be missing).
+// before. Whatever was acknowledged is there, and nothing but whole transactions, in order. This holds L2 (an index ahead of the log would
+// show transactions that are gone), L3 and L7 (a frame acknowledged too early, or appended behind a torn one, would be missing).
 func TestCrashAtEveryWrite(t *testing.T) {
 	keys := seal.TestKeys()
 	step := 1

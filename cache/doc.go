@@ -120,13 +120,13 @@
 //
 // # Invariants
 //
-// C1. The directory lists every page once, in the order of keys, without overlap, and each page is what its record says.
-// C2. The index is never ahead of what is durable in the log.
-// C3. A frame is acknowledged only if every frame before it, in its segment and those before, is durable.
-// C4. Sealed segments follow each other without a gap, each naming the hash of the one before.
-// C5. Only sealed segments are acknowledged by nodes.
-// C6. The newest checkpoint and the footers behind it make the state.
-// C7. A segment that was open at a crash is never appended to.
+// L1. The directory lists every page once, in the order of keys, without overlap, and each page is what its record says.
+// L2. The index is never ahead of what is durable in the log.
+// L3. A frame is acknowledged only if every frame before it, in its segment and those before, is durable.
+// L4. Sealed segments follow each other without a gap, each naming the hash of the one before.
+// L5. Only sealed segments are acknowledged by nodes.
+// L6. The newest checkpoint and the footers behind it make the state.
+// L7. A segment that was open at a crash is never appended to.
 //
-// [Store.Check] verifies C1, C4, C5 and C6; the tests that crash at every write hold C2, C3 and C7.
+// [Store.Check] verifies L1, L4, L5 and L6; the tests that crash at every write hold L2, L3 and L7.
 package cache
