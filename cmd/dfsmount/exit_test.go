@@ -129,7 +129,7 @@ func documented(code int) bool {
 // doc/operating.md lists exactly the codes there are, with the program's own words.
 func TestExitCodesAreInTheManual(t *testing.T) {
 	manual := readManual(t)
-	rows := regexp.MustCompile("(?m)^\\| ([0-9]+) \\| ([^|]+) \\|").FindAllStringSubmatch(manual, -1)
+	rows := regexp.MustCompile(`(?m)^\| ([0-9]+) \| ([^|]+) \|`).FindAllStringSubmatch(manual, -1)
 	if len(rows) != len(exitTable) {
 		t.Errorf("the manual lists %d exit codes, there are %d", len(rows), len(exitTable))
 	}
