@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"context"
+	"syscall"
 
 	"dfsmount/fs"
 
@@ -66,6 +67,9 @@ func (a *adapter) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status
 	if a.refuse() {
 		return fuse.EROFS
 	}
+	if err := a.dropPrivileges(in.Uid, in.NodeId); err != nil {
+		return a.status("fallocate", in.NodeId, err)
+	}
 	return a.status("fallocate", in.NodeId, a.fs.Fallocate(fs.InodeID(in.NodeId), in.Mode, int64(in.Offset), int64(in.Length)))
 }
 
@@ -94,7 +98,24 @@ func (a *adapter) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) (ui
 	if a.refuse() {
 		return 0, fuse.EROFS
 	}
+	if err := a.dropPrivileges(in.Uid, in.NodeIdOut); err != nil {
+		return 0, a.status("copy_file_range", in.NodeIdOut, err)
+	}
 	length := min(in.Len, maxCopy)
 	n, err := a.fs.CopyRange(fs.InodeID(in.NodeId), int64(in.OffIn), fs.InodeID(in.NodeIdOut), int64(in.OffOut), int64(length))
 	return uint32(n), a.status("copy_file_range", in.NodeIdOut, err)
+}
+
+// dropPrivileges does what a write by others than root does to setuid and setgid, before the content changes. With HANDLE_KILLPRIV_V2 the kernel
+// leaves that to us, but has no flag for it in FALLOCATE and COPY_FILE_RANGE: here root is who has CAP_FSETID.
+func (a *adapter) dropPrivileges(uid uint32, node uint64) error {
+	if uid == 0 {
+		return nil
+	}
+	attr, err := a.fs.GetAttr(fs.InodeID(node))
+	if err != nil || attr.Mode&(syscall.S_ISUID|syscall.S_ISGID) == 0 {
+		return err
+	}
+	_, err = a.fs.SetAttr(fs.InodeID(node), fs.SetAttr{KillSUID: true})
+	return err
 }
