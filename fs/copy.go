@@ -81,6 +81,7 @@ func (f *FS) share(src *inode, inOff int64, dst *inode, outOff, length int64) (n
 		return 0, nil
 	}
 	err = f.update(grows, func(t *txn) error {
+		t.bounded = true
 		r, err := t.edit(dst.id)
 		if err != nil {
 			return err

@@ -25,6 +25,8 @@
 //   - Bytes that are in no extent and not dirty are a hole. Bytes of an extent that the store cannot give are an error, never zeros.
 //   - An inode number is never given twice.
 //   - Access times are set at creation and by SetAttr only.
+//   - A quota bounds the bytes that files take. It refuses (EDQUOT) before anything is accepted, never what was accepted, what lies over bytes that are
+//     there, or what gives room back.
 //   - POSIX ACLs are stored, follow the mode and change it, and are inherited; obeying them is the kernel's.
 //
 // # Key space
@@ -66,11 +68,12 @@
 //
 // # Lock order
 //
-//	inode.mu (of two, the lower number first; never inside of a transaction)
-//	    cache.Store (View, Update)
-//	        shard of the table
-//	        inode.attr
-//	    budget.mu, sealers.mu, ager.mu, reclaimer.mu, numbers.mu (leaves, each alone)
+//	reclaimer.work
+//	    inode.mu (of two, the lower number first; never inside of a transaction)
+//	        cache.Store (View, Update)
+//	            shard of the table
+//	            inode.attr
+//	        budget.mu, sealers.mu, ager.mu, reclaimer.mu, numbers.mu (leaves, each alone)
 //
 // No lock is held across Append, Read, Sync or a wait for memory.
 //

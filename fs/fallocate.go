@@ -10,7 +10,8 @@ const (
 )
 
 // Fallocate, as fallocate(2) numbers its modes: 0, KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE; others EOPNOTSUPP. In a log nothing can be
-// allocated ahead: mode 0 answers ENOSPC if the disk has no room for the range now, and otherwise makes it part of the file as a hole.
+// allocated ahead: mode 0 answers ENOSPC if the disk has no room for the range now, EDQUOT if the quota leaves none, and otherwise makes
+// it part of the file as a hole.
 func (f *FS) Fallocate(ino InodeID, mode uint32, off, length int64) error {
 	switch mode {
 	case 0, fallocKeepSize, fallocPunchHole | fallocKeepSize, fallocZeroRange, fallocZeroRange | fallocKeepSize:
@@ -33,6 +34,9 @@ func (f *FS) Fallocate(ino InodeID, mode uint32, off, length int64) error {
 	if mode&fallocPunchHole == 0 {
 		if free, _, _ := f.store.Space(); length > free {
 			return syscall.ENOSPC
+		}
+		if err := f.underQuota(in, off, length); err != nil {
+			return err
 		}
 	}
 	return f.allocate(in, mode, off, off+length)

@@ -67,7 +67,9 @@ func (f *FS) commitChunks(in *inode, d *fileData, ready []*chunk) error {
 
 // committed forgets chunks that are in the state.
 func (f *FS) committed(in *inode, d *fileData, ready []*chunk) {
+	bytes := d.bytes
 	cost := d.drop(ready)
+	f.quota.release(bytes - d.bytes) // the state counts them by now
 	for _, c := range ready {
 		c.recycle()
 	}
@@ -118,8 +120,9 @@ func (f *FS) cut(in *inode, off, end int64) {
 		return
 	}
 	reserved := d.reserved()
-	_, cost := d.cut(off, end)
+	bytes, cost := d.cut(off, end)
 	f.store.Release(reserved - d.reserved())
+	f.quota.release(bytes)
 	f.budget.free(cost)
 	f.settle(in, d)
 	d.settled.Broadcast()

@@ -27,6 +27,7 @@ type FS struct {
 	numbers numbers
 
 	budget    *budget
+	quota     quota
 	sealers   *sealers
 	ager      *ager
 	reclaimer *reclaimer
@@ -50,6 +51,9 @@ func New(store *cache.Store, o Options) (*FS, error) {
 	f.budget = newBudget(f.o.DirtyBytes)
 	f.sealers, f.ager, f.reclaimer = newSealers(), newAger(), newReclaimer()
 	if err := f.makeRoot(); err != nil {
+		return nil, err
+	}
+	if err := f.loadQuota(); err != nil {
 		return nil, err
 	}
 	if err := f.adoptOrphans(); err != nil {
@@ -140,7 +144,8 @@ func (f *FS) sync(ctx context.Context) error {
 	return f.o.Barrier(ctx)
 }
 
-// Statfs tells of room and inodes. Every inode needs room of the same disk, so there are as many to have as blocks.
+// Statfs tells of room and inodes. Every inode needs room of the same disk, so there are as many to have as blocks. Under a quota the filesystem is
+// as large as that, and has the room that it leaves, if the disk does.
 func (f *FS) Statfs() (Statfs, error) {
 	var c counters
 	err := f.view(func(tx *cache.Tx) (err error) {
@@ -150,7 +155,12 @@ func (f *FS) Statfs() (Statfs, error) {
 	free, total, _ := f.store.Space()
 	s := Statfs{BlockSize: blockSize, NameMax: MaxName, Blocks: blocks(total)}
 	s.Free = min(blocks(free), s.Blocks)
-	s.Avail, s.FilesFree, s.Files = s.Free, s.Free, s.Free+c.inodes
+	s.FilesFree, s.Files = s.Free, s.Free+c.inodes
+	if limit, _ := f.Quota(); limit > 0 {
+		s.Blocks = min(s.Blocks, blocks(limit))
+		s.Free = min(s.Free, blocks(f.quota.room()))
+	}
+	s.Avail = s.Free
 	return s, err
 }
 

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// reclaimer is the queue of orphans that nobody refers to. A leaf.
+// reclaimer is the queue of orphans that nobody refers to. Its mu is a leaf.
 type reclaimer struct {
+	work  sync.Mutex // held by whoever reclaims
 	mu    sync.Mutex
 	queue []InodeID
 	wake  chan struct{}
@@ -92,14 +93,18 @@ func (f *FS) reclaim() {
 			return
 		case <-f.reclaimer.wake:
 		}
-		for ids := f.reclaimer.take(); len(ids) > 0; ids = f.reclaimer.take() {
-			if f.closed.Load() {
-				return
-			}
-			if err := f.reclaimAll(ids); err != nil {
-				// They stay in the state, and the next New finds them.
-				f.o.Log.Error("the space of removed files is not free yet", "error", err)
-			}
+		f.reclaimQueued()
+	}
+}
+
+// reclaimQueued reclaims all that can be; when it returns, what another caller was at is done too.
+func (f *FS) reclaimQueued() {
+	f.reclaimer.work.Lock()
+	defer f.reclaimer.work.Unlock()
+	for ids := f.reclaimer.take(); len(ids) > 0 && !f.closed.Load(); ids = f.reclaimer.take() {
+		if err := f.reclaimAll(ids); err != nil {
+			// They stay in the state, and the next New finds them.
+			f.o.Log.Error("the space of removed files is not free yet", "error", err)
 		}
 	}
 }

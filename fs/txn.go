@@ -19,6 +19,7 @@ type txn struct {
 	lease   lease     // newly taken from the state
 	inodes  int64     // change of the counters
 	bytes   int64
+	bounded bool // must not exceed the quota
 	seq     uint64
 }
 
@@ -171,6 +172,9 @@ func (t *txn) count() error {
 	if t.inodes == 0 && t.bytes == 0 {
 		return nil
 	}
+	if t.bounded && t.bytes > 0 && t.f.quota.exceeded(t.bytes) {
+		return syscall.EDQUOT
+	}
 	c, err := getCounters(t.Tx)
 	if err != nil {
 		return err
@@ -203,6 +207,7 @@ func (t *txn) done(ok bool) {
 		}
 		return
 	}
+	t.f.quota.used.Add(t.bytes)
 	t.f.numbers.install(t.lease)
 	if t.linked != 0 {
 		t.f.table.setOrphan(t.linked, false)

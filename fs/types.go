@@ -54,6 +54,7 @@ type Options struct {
 	DirtyAge     time.Duration                   // sealed and committed at the latest after this; default 1.5 s: with the store's 3 s it stays below the 5 s of C1
 	Sealers      int                             // background sealing goroutines; default GOMAXPROCS
 	Barrier      func(ctx context.Context) error // called after every local sync of fsync/fdatasync/SyncAll; --fsync=nodes waits in it
+	Quota        int64                           // most bytes that files may take: SetQuota. 0: no bound
 	NoMtimeWrite bool                            // the kernel's writeback cache owns mtime and size
 	Log          *slog.Logger
 }

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// Write puts data at off. ENOSPC and EFBIG are known before anything is accepted. data is not kept. killSUID: WRITE_KILL_SUIDGID.
+// Write puts data at off. ENOSPC, EDQUOT and EFBIG are known before anything is accepted. data is not kept. killSUID: WRITE_KILL_SUIDGID.
 func (f *FS) Write(ino InodeID, data []byte, off int64, killSUID bool) (int, error) {
 	if off < 0 {
 		return 0, syscall.EINVAL
@@ -47,7 +47,11 @@ const piece = 512 << 10
 // accept makes p part of the file's dirty data.
 func (f *FS) accept(in *inode, p []byte, off int64) error {
 	claim := claimFor(off, int64(len(p)))
+	if err := f.claimQuota(in, off, int64(len(p))); err != nil {
+		return err
+	}
 	if err := f.claim(claim, len(p)); err != nil {
+		f.quota.release(int64(len(p)))
 		return err
 	}
 	in.mu.Lock()
@@ -55,6 +59,7 @@ func (f *FS) accept(in *inode, p []byte, off int64) error {
 	if in.dead {
 		f.budget.free(claim)
 		f.store.Release(len(p))
+		f.quota.release(int64(len(p)))
 		return syscall.ENOENT
 	}
 	size := f.sizeLocked(in)
@@ -62,6 +67,7 @@ func (f *FS) accept(in *inode, p []byte, off int64) error {
 	bytes, cost := d.put(p, off)
 	f.budget.free(claim - cost)
 	f.store.Release(len(p) - int(bytes))
+	f.quota.release(int64(len(p)) - bytes)
 	f.written(in, d)
 	f.ageing(in, d)
 	f.launchPassed(in, d, off, off+int64(len(p)), size)

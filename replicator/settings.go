@@ -34,6 +34,7 @@ type Settings struct {
 	Version int          `json:"version"`
 	Copies  int          `json:"copies"` // acknowledgements that make a segment safe
 	Nodes   []NodeConfig `json:"nodes"`
+	Quota   int64        `json:"quota,omitempty"` // most bytes that files may take; 0: no bound. Versions before it refuse a volume that has one
 }
 
 // NewSettings are the settings of a new volume, without nodes yet.
@@ -142,6 +143,9 @@ func (s Settings) Validate() error {
 	}
 	if s.Copies < 1 {
 		return fmt.Errorf("copies is %d: at least one node must acknowledge a segment before it counts as safe", s.Copies)
+	}
+	if s.Quota < 0 {
+		return fmt.Errorf("quota is %d: it must be a number of bytes, or 0 for none", s.Quota)
 	}
 	ids, names, places := map[NodeID]string{}, map[string]bool{}, map[string]string{}
 	for _, n := range s.Nodes {

@@ -26,6 +26,18 @@ func TestSettingsText(t *testing.T) {
 	}
 }
 
+// A volume without a quota is one that earlier versions know; with one, they refuse it rather than exceed it.
+func TestSettingsTextOfQuota(t *testing.T) {
+	const text = `{"version":1,"copies":1,"nodes":[],"quota":1099511627776}`
+	got, err := encodeSettings(Settings{Version: 1, Copies: 1, Nodes: []NodeConfig{}, Quota: 1 << 40})
+	if err != nil || string(got) != text {
+		t.Errorf("encoded %s, %v", got, err)
+	}
+	if back, err := decodeSettings([]byte(text)); err != nil || back.Quota != 1<<40 {
+		t.Errorf("decoded %+v, %v", back, err)
+	}
+}
+
 func TestSettingsAreDecodedStrictly(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`{"version":1,"copies":1,"nodes":[],"erasure":true}`, "unknown field"},
@@ -49,6 +61,7 @@ func TestSettingsValidate(t *testing.T) {
 		want   string
 	}{
 		{func(s *Settings) { s.Copies = 0 }, "copies is 0"},
+		{func(s *Settings) { s.Quota = -1 }, "quota is -1"},
 		{func(s *Settings) { s.Nodes = append(s.Nodes, NodeConfig{ID: NodeID{2}, Name: "usb", URL: "dir:/b"}) }, `two nodes are named "usb"`},
 		{func(s *Settings) {
 			s.Nodes = append(s.Nodes, NodeConfig{ID: NodeID{2}, Name: "b", URL: "dir:/media/usb/"})
