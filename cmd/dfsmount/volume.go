@@ -112,12 +112,16 @@ func openVolume(ctx context.Context, dir string, secret []byte, o cache.Options,
 	return v, nil
 }
 
-// lockPoll is how often a volume that another process is about to leave is asked for.
-const lockPoll = 100 * time.Millisecond
+// How often a volume that another process is about to leave is asked for, and after how long the user is told of the wait.
+const (
+	lockPoll = 20 * time.Millisecond
+	lockTell = time.Second
+)
 
 // openStore opens the store, waiting for a process that holds it but has it no longer mounted: that one is making its last data durable.
 func openStore(ctx context.Context, dir string, keys *seal.Keys, o cache.Options, note func(string)) (*cache.Store, error) {
-	for told := false; ; told = true {
+	tell := time.After(lockTell)
+	for {
 		store, err := cache.Open(ctx, dir, keys, o)
 		var locked *cache.ErrLocked
 		if !errors.As(err, &locked) {
@@ -126,12 +130,11 @@ func openStore(ctx context.Context, dir string, keys *seal.Keys, o cache.Options
 		if at := mountedAt(dir); at != "" {
 			return nil, fail(exitInUse, "dfsmount umount "+at, "the volume %s is in use: mounted on %s by %s", dir, at, locked.Holder())
 		}
-		if !told {
-			note(fmt.Sprintf("waiting for %s to finish with the volume", locked.Holder()))
-		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-tell:
+			note(fmt.Sprintf("waiting for %s to finish with the volume", locked.Holder()))
 		case <-time.After(lockPoll):
 		}
 	}
