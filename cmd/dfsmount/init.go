@@ -22,6 +22,7 @@ type initConfig struct {
 	volume string
 	nodes  []string
 	copies int
+	quota  string
 	pass   passphraseFlags
 }
 
@@ -42,6 +43,7 @@ must have acknowledged data before it counts as safe.`,
 	}
 	cmd.Flags().StringArrayVar(&cfg.nodes, "node", nil, "where to keep copies (may be given several times)")
 	cmd.Flags().IntVar(&cfg.copies, "copies", 0, "nodes that must have data before it is safe (default: 2, or 1 with a single node)")
+	cmd.Flags().StringVar(&cfg.quota, "quota", "none", "how much its files may take, e.g. 500G (`dfsmount quota` changes it)")
 	cfg.pass.register(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg.volume = args[0]
@@ -111,6 +113,11 @@ func initialSettings(ctx context.Context, cfg initConfig, target string) (replic
 		copies = max(1, min(2, len(cfg.nodes)))
 	}
 	s := replicator.NewSettings(copies)
+	quota, err := parseQuota(cfg.quota)
+	if err != nil {
+		return s, err
+	}
+	s.Quota = quota
 	for _, raw := range cfg.nodes {
 		url, err := absoluteNode(raw)
 		if err != nil {

@@ -78,7 +78,7 @@ never from the command line or the environment.`,
 	})
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(initCommand(c), mountCommand(c), umountCommand(c), statusCommand(c), syncCommand(c), nodeCommand(c),
-		nodesCommand(c), cloneCommand(c), checkCommand(c), demoCommand(c), versionCommand(c), flusherCommand(c), exitCodesTopic())
+		nodesCommand(c), quotaCommand(c), cloneCommand(c), checkCommand(c), demoCommand(c), versionCommand(c), flusherCommand(c), exitCodesTopic())
 	return root
 }
 

@@ -199,6 +199,7 @@ func serve(ctx context.Context, cfg mountConfig, pass []byte, log *slog.Logger, 
 		DirtyAge:     dirtyAge,
 		Barrier:      nodes.wait,
 		NoMtimeWrite: !cfg.options.fuse.WriteThrough,
+		Quota:        vol.settings.Quota,
 		Log:          log,
 	})
 	if err != nil {
@@ -309,7 +310,7 @@ type mounted struct {
 func (m *mounted) calls() map[string]control.Call {
 	return map[string]control.Call{
 		"status": replying(m.status), "sync": replying(m.sync), "nodes": replying(m.nodes), "check": replying(m.check),
-		"farewell": replying(m.waitFarewell),
+		"quota": replying(m.quota), "farewell": replying(m.waitFarewell),
 	}
 }
 
@@ -322,10 +323,14 @@ func (m *mounted) report() statusReport {
 	if m.cfg.options.fsyncNodes {
 		fsync = "nodes"
 	}
-	return statusReport{
+	r := statusReport{
 		Volume: m.cfg.volume, ID: m.vol.id(), Mounted: m.cfg.dir, Since: m.since, Pid: os.Getpid(), Version: version,
 		Fsync: fsync, ReadOnly: m.cfg.options.fuse.ReadOnly, Replication: m.replication(time.Now()), Problem: problemText(m.vol.store),
 	}
+	if q := m.quotaReport(); q.Limit > 0 {
+		r.Quota = &q
+	}
+	return r
 }
 
 // replication is the replicator's status with what it cannot know of: bytes that were written and are not in the log yet are safe nowhere.

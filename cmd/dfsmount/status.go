@@ -27,6 +27,7 @@ type statusReport struct {
 	Fsync       string            `json:"fsync,omitempty"`
 	ReadOnly    bool              `json:"read_only,omitempty"`
 	Problem     string            `json:"problem,omitempty"` // of the local store
+	Quota       *quotaReport      `json:"quota,omitempty"`   // of a mounted volume that has one
 	Replication replicator.Status `json:"replication"`
 }
 
@@ -122,6 +123,9 @@ func (r statusReport) print(w io.Writer, now time.Time) error {
 		fmt.Fprintf(w, "mounted  on %s, since %s (pid %d), fsync waits for: %s\n", r.Mounted, agoText(now.Sub(r.Since)), r.Pid, r.Fsync)
 	} else {
 		fmt.Fprintln(w, "mounted  no")
+	}
+	if r.Quota != nil {
+		fmt.Fprintf(w, "quota    %s\n", r.Quota.text())
 	}
 	for _, problem := range r.problems() {
 		fmt.Fprintf(w, "PROBLEM  %s\n", problem)
