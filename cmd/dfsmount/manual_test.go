@@ -18,6 +18,7 @@ var manualBlock = regexp.MustCompile("(?ms)^<!-- run -->\n```sh\n(.*?)^```")
 // The manual's own steps work, in order, for somebody who has a home directory and the program in the path.
 func TestManual(t *testing.T) {
 	testenv.NeedFUSE(t)
+	notUnderRace(t)
 	var steps []string
 	for _, m := range manualBlock.FindAllStringSubmatch(readManual(t), -1) {
 		steps = append(steps, m[1])

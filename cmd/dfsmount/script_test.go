@@ -38,6 +38,8 @@ import (
 //	flip DIR                flips a bit in each segment below DIR and sets $OBJECT to the name of one of them
 func TestScript(t *testing.T) {
 	testenv.NeedFUSE(t)
+	notUnderRace(t)
+	t.Setenv("GOTMPDIR", t.TempDir()) // testscript leaves an empty directory there
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("testdata", "script"),
 		Setup:              setUpPage,
@@ -54,6 +56,15 @@ func TestScript(t *testing.T) {
 			"interrupt": pageInterrupt,
 		},
 	})
+}
+
+// notUnderRace skips what runs the program many times: each run costs a scrypt, which the race detector makes some twenty times slower.
+// Packages have race tests of their own.
+func notUnderRace(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("SKIPPED, NOT TESTED: with -race it takes a quarter of an hour; it runs without")
+	}
 }
 
 // page is what a running page has besides its directory.
