@@ -21,6 +21,7 @@ type adapter struct {
 
 	kernel notifier // set by the loop before it serves
 	stale  *stale
+	lost   lost
 }
 
 func newAdapter(b backend, o Options) *adapter {

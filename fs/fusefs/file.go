@@ -22,6 +22,9 @@ func (p inPlace) Done()                              {}
 
 // Read fills buf, which is part of the reply. It arrives for files opened write-only as well: the kernel completes partial pages.
 func (a *adapter) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	if a.lost.in(in.NodeId, span{int64(in.Offset), int64(in.Offset) + int64(len(buf))}) {
+		return nil, fuse.EIO
+	}
 	ctx := &fuse.Context{Caller: in.Caller, Cancel: cancel}
 	n, err := a.fs.Read(ctx, fs.InodeID(in.NodeId), buf, int64(in.Offset))
 	if err != nil {
@@ -40,6 +43,11 @@ func (a *adapter) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 		a.stale.add(in.NodeId)
 	}
 	n, err := a.fs.Write(fs.InodeID(in.NodeId), data, int64(in.Offset), in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0)
+	end := int64(in.Offset) + int64(n)
+	a.lost.regain(in.NodeId, span{int64(in.Offset), end})
+	if n < len(data) && in.WriteFlags&fuse.WRITE_CACHE != 0 {
+		a.lost.add(in.NodeId, span{end, int64(in.Offset) + int64(len(data))})
+	}
 	return uint32(n), a.status("write", in.NodeId, err)
 }
 

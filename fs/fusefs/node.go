@@ -1,6 +1,7 @@
 package fusefs
 
 import (
+	"math"
 	"syscall"
 
 	"dfsmount/fs"
@@ -19,7 +20,10 @@ func (a *adapter) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *
 }
 
 // Forget gives n references back. The kernel waits for no answer.
-func (a *adapter) Forget(node, n uint64) { a.fs.Forget(fs.InodeID(node), n) }
+func (a *adapter) Forget(node, n uint64) {
+	a.lost.forget(node)
+	a.fs.Forget(fs.InodeID(node), n)
+}
 
 // GetAttr answers stat(2).
 func (a *adapter) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
@@ -44,6 +48,9 @@ func (a *adapter) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrO
 		return fuse.EROFS
 	}
 	attr, err := a.fs.SetAttr(fs.InodeID(in.NodeId), setAttrOf(in))
+	if err == nil && in.Valid&fuse.FATTR_SIZE != 0 {
+		a.lost.regain(in.NodeId, span{int64(in.Size), math.MaxInt64})
+	}
 	return a.attr("setattr", in.NodeId, attr, err, out)
 }
 
