@@ -4,17 +4,23 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // past is a time that no filesystem was written at.
 var past = time.Unix(1e9, 123456789)
 
-// tick waits until the clock of a filesystem, which may be coarse, has moved past anything stamped so far. The kernel may stamp later than its
-// coarse clock shows, but never later than the fine one.
+// tick waits until anything is stamped later than all was so far. Whoever stamps looks at the kernel's coarse clock; the kernel itself may be ahead of
+// that, but never of the fine one.
 func (c *C) tick() {
 	t0 := time.Now()
+	for coarse := (unix.Timespec{}); !time.Unix(coarse.Unix()).After(t0); {
+		runtime.Gosched()
+		c.ok(unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &coarse))
+	}
 	c.file("tick", nil)
-	for !c.stat("tick").Ctime.After(t0) {
+	for !c.stat("tick").Ctime.After(t0) { // its stamps may be coarser still
 		runtime.Gosched()
 		c.ok(c.Chmod("tick", 0600))
 	}
@@ -161,6 +167,33 @@ var attrCases = []testCase{
 		if s.Blocks < 2048 || s.Blocks > 2200 {
 			c.Fatalf("%d blocks", s.Blocks)
 		}
+	}},
+	{"birth", "xfstests generic/528", func(c *C) {
+		before := time.Now()
+		c.tick() // what is made now is stamped later than before
+		c.file("f", nil)
+		c.ok(c.Mkdir("d", 0755))
+		c.ok(c.Symlink("x", "l"))
+		for _, name := range []string{"f", "d", "l"} {
+			born, err := c.Btime(name)
+			c.feature("birth times", err)
+			if born.Before(before) || born.After(time.Now()) {
+				c.Fatalf("%s was born %v, not between %v and now", name, born, before)
+			}
+			c.ok(c.Utimes(name, past, past))
+			c.ok(c.Rename(name, "new"+name, 0))
+			again, err := c.Btime("new" + name)
+			c.ok(err)
+			c.equal(again.Equal(born), true, "the time of birth stays")
+		}
+		f := c.open("newf", rdwr)
+		c.write(f, []byte("x"), 0)
+		born, err := c.Btime("newf")
+		c.ok(err)
+		c.ok(f.Sync())
+		again, err := c.Btime("newf")
+		c.ok(err)
+		c.equal(again.Equal(born), true, "the time of birth stays")
 	}},
 	{"of what is not there", "pjdfstest", func(c *C) {
 		c.is(c.Chmod("absent", 0644), syscall.ENOENT)

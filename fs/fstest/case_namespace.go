@@ -2,6 +2,7 @@ package fstest
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -66,6 +67,20 @@ var namespaceCases = []testCase{
 		c.is(c.Symlink("x", longer), syscall.ENAMETOOLONG)
 		_, err := c.Lstat(longer)
 		c.is(err, syscall.ENAMETOOLONG)
+	}},
+	{"longest paths", "pjdfstest PATH_MAX", func(c *C) {
+		c.inKernel("the length of a path")
+		name, path := strings.Repeat("p", 100), ""
+		for range 3 {
+			path = filepath.Join(path, name)
+			c.ok(c.Mkdir(path, 0755))
+		}
+		full := filepath.Join(c.Path(), path) + "/"
+		full += strings.Repeat("/", 4095-len(full)) // with the NUL: PATH_MAX
+		var st syscall.Stat_t
+		c.ok(syscall.Lstat(full, &st))
+		c.is(syscall.Lstat(full+"/", &st), syscall.ENAMETOOLONG)
+		c.is(syscall.Mkdir(full+"/x", 0755), syscall.ENAMETOOLONG)
 	}},
 	{"any bytes in names", "xfstests auto", func(c *C) {
 		for i := 1; i < 256; i++ {

@@ -68,6 +68,14 @@ func (d dir) Lstat(path string) (Stat, error) {
 	err := unix.Lstat(d.at(path), &st)
 	return statOf(&st), err
 }
+func (d dir) Btime(path string) (time.Time, error) {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, d.at(path), unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &st)
+	if err == nil && st.Mask&unix.STATX_BTIME == 0 {
+		err = unix.EOPNOTSUPP
+	}
+	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)), err
+}
 func (d dir) Chmod(path string, mode uint32) error   { return unix.Chmod(d.at(path), mode) }
 func (d dir) Lchown(path string, uid, gid int) error { return unix.Lchown(d.at(path), uid, gid) }
 func (d dir) Truncate(path string, size int64) error { return unix.Truncate(d.at(path), size) }

@@ -196,6 +196,14 @@ func (t inProcess) Lstat(path string) (s Stat, err error) {
 	return s, err
 }
 
+func (t inProcess) Btime(path string) (birth time.Time, err error) {
+	err = t.with(path, func(a fs.Attr) error {
+		birth = a.Btime
+		return nil
+	})
+	return birth, err
+}
+
 func attrStat(a fs.Attr) Stat {
 	return Stat{
 		Inode: uint64(a.Inode), Nlink: uint64(a.Nlink), Rdev: uint64(a.Rdev), Size: a.Size, Blocks: a.Blocks,

@@ -25,6 +25,7 @@ func Test(t *testing.T, target func(t *testing.T) Target) {
 	}{
 		{"namespace", namespaceCases}, {"rename", renameCases}, {"links", linkCases}, {"open", openCases}, {"data", dataCases},
 		{"sparse", sparseCases}, {"attr", attrCases}, {"xattr", xattrCases}, {"readdir", readdirCases}, {"mmap", mmapCases},
+		{"acl", aclCases}, {"user", userCases}, {"lock", lockCases}, {"direct", directCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, k := range group.cases {

@@ -15,6 +15,7 @@ type Target interface {
 	Rmdir(path string) error
 	Rename(old, path string, flags uint32) error
 	Lstat(path string) (Stat, error)
+	Btime(path string) (time.Time, error) // when it was made
 	Chmod(path string, mode uint32) error
 	Lchown(path string, uid, gid int) error // -1: leave
 	Truncate(path string, size int64) error
