@@ -150,12 +150,12 @@ func (f *FS) resolve(tx *cache.Tx, hash uint64, parent InodeID, name string) (In
 	switch {
 	case err != nil:
 		return 0, err
+	case name == ".":
+		return parent, nil // of any inode: so the kernel finds one again that it knows by its number (open_by_handle_at, NFS)
 	case !dir.isDir():
 		return 0, syscall.ENOTDIR
-	case name == "..":
-		return dir.parent, nil
 	}
-	return parent, nil
+	return dir.parent, nil
 }
 
 // whyAbsent tells a name that is not there from a parent that is no directory.

@@ -63,6 +63,9 @@ Options for -o:
 		if options.fuse.Debug && !foreground {
 			return fail(exitUsage, "give -f as well", "-o debug logs the names of files, and only to the terminal")
 		}
+		if options.remount {
+			return remount(args[0], args[1], options)
+		}
 		cfg, err := checkMount(args[0], args[1], options)
 		if err != nil {
 			return err

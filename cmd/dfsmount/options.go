@@ -14,6 +14,7 @@ type mountOptions struct {
 	fuse         fusefs.Options
 	fsyncNodes   bool          // fsync waits for the policy's nodes
 	fsyncTimeout time.Duration // then it fails with EIO
+	remount      bool          // change a mount that is there
 	pass         passphraseFlags
 }
 
@@ -33,6 +34,7 @@ type option struct {
 var optionTable = []option{
 	{"ro", false, "mount read-only", func(o *mountOptions, _ string) error { o.fuse.ReadOnly = true; return nil }},
 	{"rw", false, "mount for reading and writing (default)", func(o *mountOptions, _ string) error { o.fuse.ReadOnly = false; return nil }},
+	{"remount", false, "change ro, suid and dev of a mount that is there (root only)", func(o *mountOptions, _ string) error { o.remount = true; return nil }},
 	{"allow_other", false, "let other users in (default for root; others need user_allow_other in /etc/fuse.conf)", func(o *mountOptions, _ string) error { o.fuse.AllowOther = true; return nil }},
 	{"suid", false, "honour set-user-id bits (root only; default nosuid)", func(o *mountOptions, _ string) error { o.fuse.Suid = true; return nil }},
 	{"nosuid", false, "ignore set-user-id bits (default)", func(o *mountOptions, _ string) error { o.fuse.Suid = false; return nil }},
@@ -60,11 +62,15 @@ var optionTable = []option{
 // parseOptions applies comma-separated options to o. A backslash keeps a comma in a value. An unknown option is an error:
 // nothing is ever silently ignored (C8).
 func parseOptions(o *mountOptions, list string) error {
-	for _, word := range splitOptions(list) {
+	words := splitOptions(list)
+	for _, word := range words {
 		if word == "" || strings.HasPrefix(word, "x-") || strings.HasPrefix(word, "comment=") {
 			continue
 		}
 		name, value, hasValue := strings.Cut(word, "=")
+		if isKernelOption(words, name) {
+			continue
+		}
 		i := slices.IndexFunc(optionTable, func(t option) bool { return t.name == name })
 		if i < 0 {
 			return fail(exitUsage, "known options: "+optionNames(), "unknown mount option %q", name)

@@ -32,6 +32,7 @@ func newAdapter(b backend, o Options) *adapter {
 		readOnly:      o.ReadOnly,
 		selinux:       haveSELinux(),
 	}
+	a.kernel = notifier{invalidate: func(uint64, int64) error { return nil }, log: a.log} // nothing is cached before a loop serves
 	a.stale = newStale(func(ino uint64) { a.kernel.dropAttr(ino) })
 	return a
 }

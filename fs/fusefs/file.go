@@ -42,7 +42,11 @@ func (a *adapter) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 	if in.WriteFlags&fuse.WRITE_CACHE != 0 {
 		a.stale.add(in.NodeId)
 	}
-	n, err := a.fs.Write(fs.InodeID(in.NodeId), data, int64(in.Offset), in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0)
+	kill := in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0
+	if kill && a.privileged(in.NodeId) {
+		defer a.kernel.dropAttr(in.NodeId) // a direct write leaves the kernel with the mode from before
+	}
+	n, err := a.fs.Write(fs.InodeID(in.NodeId), data, int64(in.Offset), kill)
 	end := int64(in.Offset) + int64(n)
 	a.lost.regain(in.NodeId, span{int64(in.Offset), end})
 	if n < len(data) && in.WriteFlags&fuse.WRITE_CACHE != 0 {
@@ -120,10 +124,16 @@ func (a *adapter) dropPrivileges(uid uint32, node uint64) error {
 	if uid == 0 {
 		return nil
 	}
-	attr, err := a.fs.GetAttr(fs.InodeID(node))
-	if err != nil || attr.Mode&(syscall.S_ISUID|syscall.S_ISGID) == 0 {
-		return err
+	if !a.privileged(node) {
+		return nil
 	}
-	_, err = a.fs.SetAttr(fs.InodeID(node), fs.SetAttr{KillSUID: true})
+	_, err := a.fs.SetAttr(fs.InodeID(node), fs.SetAttr{KillSUID: true})
+	a.kernel.dropAttr(node)
 	return err
+}
+
+// privileged tells whether a file has a bit that a write by others than root takes away.
+func (a *adapter) privileged(node uint64) bool {
+	attr, err := a.fs.GetAttr(fs.InodeID(node))
+	return err == nil && attr.Mode&(syscall.S_ISUID|syscall.S_ISGID) != 0
 }

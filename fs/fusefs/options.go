@@ -87,7 +87,8 @@ func (o Options) allowOther() bool {
 // DONT_MASK and SETXATTR_EXT belong to POSIX ACLs, which the kernel obeys and caches, and the backend keeps: the umask must not touch the mode
 // of what a default list speaks of, and we are told when setting a list has to take the set-group-id bit.
 func (o Options) capabilities() uint64 {
-	c := uint64(fuse.CAP_NO_OPENDIR_SUPPORT | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_DONT_MASK | fuse.CAP_SETXATTR_EXT)
+	c := uint64(fuse.CAP_NO_OPENDIR_SUPPORT | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_DONT_MASK | fuse.CAP_SETXATTR_EXT |
+		fuse.CAP_EXPORT_SUPPORT) // numbers are never reused: a file handle finds its inode for ever
 	if !o.WriteThrough {
 		c |= fuse.CAP_WRITEBACK_CACHE
 	}
