@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dfsmount/fs/fusefs"
-	"dfsmount/internal/control"
 )
 
 // kernelOptions stand in /proc/mounts for every FUSE mount, and mount(8) hands them back with `-o remount`. The kernel has them already.
@@ -30,7 +29,7 @@ func remount(volume, dir string, o mountOptions) error {
 		return fail(exitVolume, "", "remount %s: the volume mounted there is %s", dir, m.Source)
 	}
 	var now statusReport
-	if err := control.Do(context.Background(), m.Source, "status", nil, &now, nil); err != nil {
+	if err := ask(context.Background(), m.Source, "status", nil, &now, nil); err != nil {
 		return err
 	}
 	if now.ReadOnly && !o.fuse.ReadOnly {
