@@ -14,6 +14,7 @@ VERSION  := $(shell git describe --tags --dirty --match 'v*' 2>/dev/null || \
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 ROUNDS   ?= 200
+DURATION ?= 4h
 ARGS     ?=
 TESTLOG  := bin/test.json
 
@@ -21,7 +22,7 @@ TESTLOG  := bin/test.json
 MOUNTING := dfsmount/(integration|cmd)(/|$$)
 
 .NOTPARALLEL:
-.PHONY: build demo test deps fmt vet staticcheck lint unit integrate readme bench fuzz crash clean help
+.PHONY: build demo test deps fmt vet staticcheck lint unit integrate readme bench fuzz crash soak clean help
 
 build: ## build bin/dfsmount, one static file (the default)
 	@scripts/deps go
@@ -36,7 +37,7 @@ test: deps build lint unit integrate ## every test: format, vet, staticcheck, un
 	@go run ./internal/testsum -total $(TESTLOG)
 
 deps: ## install what the tests need, or say in one sentence what is missing
-	@scripts/deps go fuse cc
+	@scripts/deps go fuse cc apps
 	@mkdir -p bin && rm -f $(TESTLOG)
 
 lint: fmt vet staticcheck ## gofmt, go vet, staticcheck
@@ -82,6 +83,11 @@ crash: build ## crash tests at length: ROUNDS=200 kills under load, and every cr
 	@scripts/deps fuse
 	@DFSMOUNT_NOSKIP=1 DFSMOUNT_BIN=$(CURDIR)/bin/dfsmount DFSMOUNT_CRASH_ROUNDS=$(ROUNDS) \
 	  scripts/scratch go test -count=1 -timeout 2h -run Crash ./...
+
+soak: build ## random work compared with a plain directory, for hours: DURATION=4h, ARGS='-run TestTree -seed 4711'
+	@scripts/deps fuse
+	@DFSMOUNT_NOSKIP=1 DFSMOUNT_BIN=$(CURDIR)/bin/dfsmount scripts/scratch \
+	  go test -count=1 -timeout 0 -v ./integration/exercise -duration $(DURATION) $(ARGS)
 
 clean: ## remove what was built
 	rm -rf bin dist

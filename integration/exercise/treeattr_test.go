@@ -18,6 +18,9 @@ func (w *treeWorker) chooseAttr(p string) operation {
 		return simple(fmt.Sprintf("chmod %q %o", p, mode), func(t *tree) error { return unix.Chmod(t.at(p), mode) }, p)
 	case k < 6:
 		uid, gid := w.owner(), w.owner()
+		if uid < 0 && gid < 0 {
+			gid = w.User // a chown that changes nothing clears setuid on ext4; a FUSE filesystem is not told that it was one
+		}
 		return simple(fmt.Sprintf("lchown %q %d:%d", p, uid, gid), func(t *tree) error { return unix.Lchown(t.at(p), uid, gid) }, p)
 	case k < 9:
 		return w.utimes(p)
