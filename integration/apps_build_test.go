@@ -70,7 +70,7 @@ func TestAppGoBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.env = append(a.env, "GOCACHE="+a.on("cache"), "GOMODCACHE="+strings.TrimSpace(goEnv(t, "GOMODCACHE")), "GOFLAGS=-mod=mod -p=2", "CGO_ENABLED=0", "GOPROXY=off")
+	a.env = append(a.env, "GOCACHE="+a.on("cache"), "GOMODCACHE="+strings.TrimSpace(goEnv(t, "GOMODCACHE")), "GOFLAGS=-p=2", "CGO_ENABLED=0", "GOPROXY=off")
 	build := func() time.Duration {
 		t.Helper()
 		begun := time.Now()

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"dfsmount/internal/testenv"
 )
 
 // vim saves a file in each of its ways: by renaming the old one away, and by writing over it.
@@ -74,14 +76,14 @@ func TestAppFio(t *testing.T) {
 		args []string
 	}{
 		{"psync", []string{"--ioengine=psync", "--fsync=64"}},
-		{"psync direct", []string{"--ioengine=psync", "--direct=1", "--numjobs=1"}},
+		{"psync direct", []string{"--ioengine=psync", "--direct=1"}},
 		{"libaio", []string{"--ioengine=libaio", "--direct=1", "--iodepth=16"}},
 		{"mmap", []string{"--ioengine=mmap"}},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			a := newApp(t, []string{"fio"})
 			if strings.HasPrefix(k.name, "libaio") && !strings.Contains(a.must("/", "fio", "--enghelp"), "libaio") {
-				t.Skip("this fio has no libaio")
+				testenv.Skip(t, "this fio has no libaio")
 			}
 			args := append([]string{"--name=job", "--directory=" + a.m.Dir, "--rw=randwrite", "--bsrange=4k-64k", "--bs_unaligned=0", "--size=24m",
 				"--verify=crc32c", "--verify_fatal=1", "--verify_backlog=0", "--randseed=" + strconv.Itoa(os.Getpid()), "--end_fsync=1",

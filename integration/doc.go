@@ -4,6 +4,8 @@
 // A mount is always served by another process than the one that uses it: a process that touches its own mount waits for itself. Package
 // harness starts and kills those processes, by process id, and leaves none behind.
 //
+// apps_*_test.go run real applications on a mount; scripts/deps apps installs them. Package exercise, below, does random work.
+//
 //	go test ./integration -run TestCrash -v          one test
 //	DFSMOUNT_CRASH_ROUNDS=200 make crash             crash tests at length
 //	DFSMOUNT_BIN=/path/to/dfsmount go test …         test that program, not one built from here
