@@ -103,6 +103,9 @@ func (w *treeWorker) setACL(p string) operation {
 	}
 	perm := func() uint16 { return uint16(w.rng.IntN(8)) }
 	entries := []aclEntry{{aclUserObj, perm() | 7*uint16(w.rng.IntN(2)), 0}}
+	if w.looksItself() {
+		entries[0].perm = 7
+	}
 	named := w.rng.IntN(3)
 	for i := range named {
 		entries = append(entries, aclEntry{aclUser, perm(), uint32(1001 + i)})

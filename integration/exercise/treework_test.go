@@ -210,11 +210,14 @@ func (w *treeWorker) mode() uint32 {
 	if w.rng.IntN(3) > 0 {
 		m &= 0o777
 	}
-	if w.rng.IntN(8) > 0 || os.Geteuid() == w.User { // who cannot become root has to be able to compare
+	if w.rng.IntN(8) > 0 || w.looksItself() {
 		m |= 0o700
 	}
 	return m
 }
+
+// looksItself is true where a plain user runs the test, and has to be able to compare.
+func (w *treeWorker) looksItself() bool { return w.User == 0 && os.Geteuid() != 0 }
 
 func (w *treeWorker) create(p string) operation {
 	mode, flags := w.mode(), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NONBLOCK
