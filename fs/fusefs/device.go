@@ -67,12 +67,6 @@ func (o Options) helperOptions() string {
 	if o.ReadOnly {
 		flags[0] = "ro"
 	}
-	if o.Suid {
-		flags[1] = "suid"
-	}
-	if o.Dev {
-		flags[2] = "dev"
-	}
 	escaped := strings.NewReplacer(`\`, `\\`, `,`, `\,`).Replace(o.source())
 	opts := append(flags, "subtype="+subtype, "fsname="+escaped)
 	return strings.Join(append(opts, o.kernelOptions()...), ",")
@@ -86,6 +80,9 @@ func attachHelper(dir string, o Options) (int, error) {
 	}
 	if o.AllowOther && !mayAllowOther() {
 		return -1, errors.New("allow_other is for root only, unless /etc/fuse.conf has the line user_allow_other")
+	}
+	if o.Suid || o.Dev { // fusermount3 would mount without, and say so to nobody
+		return -1, errors.New("suid and dev are for root only")
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -61,6 +61,15 @@ func TestPlainUserMayNotLetOthersIn(t *testing.T) {
 	}
 }
 
+func TestPlainUserMayNotAskForDevices(t *testing.T) {
+	needHelper(t)
+	dir := testenv.PublicDir(t)
+	_, err := testenv.StartMountAs(t, testenv.PlainUser, dir, "ram", dir, "dev")
+	if err == nil || !strings.Contains(err.Error(), "for root only") {
+		t.Errorf("dev as a plain user: %v, want an error that says who may", err)
+	}
+}
+
 func TestOwnerOnly(t *testing.T) {
 	testenv.NeedRoot(t)
 	for option, want := range map[string]bool{"owner": false, "nopoll": true} { // nopoll: any option that leaves the default
