@@ -154,7 +154,7 @@ func flush(device, dir string) error {
 		return nil
 	}
 	// An error of writing pages is reported to the application that wrote them, at its next fsync; there is nobody to tell here.
-	if err := unix.Syncfs(fd); err != nil && !errors.Is(err, unix.EIO) && !errors.Is(err, unix.ENOSPC) {
+	if err := unix.Syncfs(fd); err != nil && !errors.Is(err, unix.EIO) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
 		return fmt.Errorf("syncfs: %w", err)
 	}
 	return nil
