@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Random work on files under each way to mount.
@@ -109,6 +111,7 @@ func (d *dataWork) round() {
 // all does something with each file.
 func (d *dataWork) all(what string, do func(*pair) error) {
 	d.t.Helper()
+	d.note("%s all", what)
 	for _, w := range d.workers {
 		for _, p := range w.files {
 			if err := do(p); err != nil {
@@ -123,13 +126,18 @@ func (d *dataWork) all(what string, do func(*pair) error) {
 	}
 }
 
-// sync makes everything durable: by an fsync of each file, or by one command for all of them.
+// sync makes everything durable: by one command for all files, or file by file in one of the ways there are.
 func (d *dataWork) sync() {
 	d.t.Helper()
-	if d.rng.IntN(2) == 0 {
+	switch d.rng.IntN(4) {
+	case 0:
 		d.note("dfsmount sync")
 		d.mount.Sync()
-		return
+	case 1:
+		d.all("fsync", (*pair).sync)
+	case 2:
+		d.all("fdatasync", func(p *pair) error { return unix.Fdatasync(p.m) })
+	case 3:
+		d.all("msync", func(p *pair) error { return first(p.map1(), p.msync(unix.MS_SYNC)) })
 	}
-	d.all("sync", (*pair).sync)
 }

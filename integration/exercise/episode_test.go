@@ -21,7 +21,7 @@ var (
 
 // rounds of an episode: of the short one, and of any other. A short episode is the beginning of the long one with the same seed.
 const (
-	shortRounds = 8
+	shortRounds = 6
 	longRounds  = 40
 )
 
