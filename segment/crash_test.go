@@ -21,6 +21,8 @@ type history struct {
 	begun   uint64                      // last commit whose append was begun
 	acked   uint64                      // last commit that a Sync returned for
 	sealed  bool                        // the rename was synced
+
+	eager bool // many small commits, each synced: the writer writes zeros ahead
 }
 
 const (
@@ -35,6 +37,10 @@ func (h *history) write(d disk.FS) error {
 	if err != nil {
 		return err
 	}
+	count, extents, every := uint64(6), 3, uint64(2)
+	if h.eager {
+		count, extents, every = 14, 1, 1
+	}
 	if err := f.Allocate(0, 40<<10); err != nil {
 		return err
 	}
@@ -45,11 +51,11 @@ func (h *history) write(d disk.FS) error {
 	if err != nil {
 		return err
 	}
-	for seq := header.FirstSeq; seq < header.FirstSeq+6; seq++ {
-		if err := h.commit(w, seq); err != nil {
+	for seq := header.FirstSeq; seq < header.FirstSeq+count; seq++ {
+		if err := h.commit(w, seq, extents); err != nil {
 			return err
 		}
-		if seq%2 == 0 {
+		if seq%every == 0 {
 			if err := w.Sync(); err != nil {
 				return err
 			}
@@ -71,9 +77,9 @@ func (h *history) write(d disk.FS) error {
 	return err
 }
 
-func (h *history) commit(w *segment.Writer, seq uint64) error {
+func (h *history) commit(w *segment.Writer, seq uint64, extents int) error {
 	c := commit(seq, "counter", fmt.Sprint(seq))
-	for i := range 3 {
+	for i := range extents {
 		key := fmt.Sprintf("extent %d/%d", seq, i)
 		l, err := w.Append(segment.KindExtent, extentOf(key))
 		if err != nil {
@@ -189,10 +195,16 @@ func newHistory() *history {
 // TestCrashAtEveryWrite stops the disk at its first operation, the second … until a run ends unharmed, lets several crashes
 // follow, and recovers; and crashes again at every operation of the recovery.
 func TestCrashAtEveryWrite(t *testing.T) {
+	t.Run("streams", func(t *testing.T) { crashAtEveryWrite(t, false) })
+	t.Run("small syncs", func(t *testing.T) { crashAtEveryWrite(t, true) })
+}
+
+func crashAtEveryWrite(t *testing.T, eager bool) {
 	for k := 1; ; k++ {
 		unharmed := 0
 		for _, seed := range crashSeeds(k) {
 			d, h := simdisk.New(), newHistory()
+			h.eager = eager
 			d.StopAt(k)
 			err := h.write(d)
 			if err == nil {

@@ -28,6 +28,9 @@ type Writer struct {
 	turn     int       // the inflight new Appends count in
 	frames   []FrameInfo
 	changes  int64 // the most bytes that the changes merged take in the footer
+	size     int64 // of the allocated file
+	zeroed   int64 // zeros were written up to here
+	small    int   // small syncs in a row
 	closed   bool  // takes no more frames
 	sealing  bool  // Seal was called
 	err      error // the first of a write or sync: kept for ever
@@ -55,7 +58,11 @@ func NewWriter(f disk.File, keys *seal.Keys, h Header) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start segment %d: %w", h.Number, err)
 	}
-	return newWriter(f, keys, h, key), nil
+	w := newWriter(f, keys, h, key)
+	if w.size, err = f.Size(); err != nil {
+		return nil, fmt.Errorf("start segment %d: %w", h.Number, err)
+	}
+	return w, nil
 }
 
 func newWriter(f disk.File, keys *seal.Keys, h Header, key *seal.SegmentKey) *Writer {
@@ -221,6 +228,10 @@ func (w *Writer) sync() error {
 func (w *Writer) drain() (end int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.zeroLocked(w.end - w.durable); err != nil {
+		w.poisonLocked("write zeros", err)
+		return 0, w.err
+	}
 	before := w.turn
 	w.turn = 1 - w.turn
 	end = w.end
