@@ -197,7 +197,19 @@ func (m *Mount) cleanup() {
 	}
 }
 
+// A process of somebody else that looks at all mounts (df, a systemd) keeps one busy for a moment: unmount asks again until it is over.
 func unmount(dir string, lazy bool) error {
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := unmountOnce(dir, lazy)
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+func unmountOnce(dir string, lazy bool) error {
 	if os.Geteuid() == 0 {
 		flags := 0
 		if lazy {
