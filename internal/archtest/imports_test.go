@@ -31,6 +31,7 @@ var layers = []layer{
 	{"fs/fstest", []string{"fs"}, "one suite for every target"},
 	{"cmd/dfsmount", []string{"…"}, "it wires everything"},
 	{"integration", []string{"internal/…"}, "it meets the program as people do, from outside"},
+	{"integration/exercise", []string{"integration/harness", "internal/…"}, "it compares a mount with a plain directory, from outside"},
 	{"integration/harness", []string{"internal/…"}, "it meets the program as people do, from outside"},
 	{"internal/…", []string{"internal/…"}, "tools of the build and of tests"},
 }
