@@ -31,3 +31,25 @@ func TestDirtyCountsWhatIsNotInTheLog(t *testing.T) {
 		t.Fatalf("%d dirty bytes since %v after sync", n, since)
 	}
 }
+
+// With the kernel's write cache a truncate that brings no times changes none: the kernel would show others than we keep (met as a file whose
+// mtime was another after a remount).
+func TestTruncateLeavesTimesToTheKernel(t *testing.T) {
+	for _, owned := range []bool{false, true} {
+		f := newFS(t, Options{NoMtimeWrite: owned})
+		a := must[Attr](t)(f.Create(Caller{}, Root, "a", 0o600))
+		old := time.Unix(1000, 0)
+		must[Attr](t)(f.SetAttr(a.Inode, SetAttr{Mtime: &old, Ctime: &old}))
+		size := uint64(0)
+		got := must[Attr](t)(f.SetAttr(a.Inode, SetAttr{Size: &size}))
+		if kept := got.Mtime.Equal(old) && got.Ctime.Equal(old); kept != owned {
+			t.Errorf("kernel owns times: %v; mtime %v, ctime %v", owned, got.Mtime, got.Ctime)
+		}
+		next := time.Unix(2000, 0)
+		size = 5000
+		got = must[Attr](t)(f.SetAttr(a.Inode, SetAttr{Size: &size, Mtime: &next, Ctime: &next}))
+		if !got.Mtime.Equal(next) || !got.Ctime.Equal(next) {
+			t.Errorf("kernel owns times: %v; mtime %v, ctime %v, want those sent", owned, got.Mtime, got.Ctime)
+		}
+	}
+}

@@ -21,10 +21,29 @@ func (f *FS) truncate(in *inode, s SetAttr) error {
 		return err
 	}
 	f.cut(in, size, MaxSize)
-	if s.Mtime == nil {
-		s.MtimeNow = true
+	if err := f.timesOfResize(in, &s); err != nil {
+		return err
 	}
 	return f.resize(in, size, s)
+}
+
+// timesOfResize completes s by the times that a change of size brings. With the kernel's write cache the kernel owns them: it sends those that
+// it wants changed, which for truncate(2) to the size a file has are none, and never looks at ours while it knows the inode. A time of
+// our own would show at the next mount only.
+func (f *FS) timesOfResize(in *inode, s *SetAttr) error {
+	if !f.o.NoMtimeWrite {
+		s.MtimeNow = s.MtimeNow || s.Mtime == nil
+		return nil
+	}
+	if s.Ctime == nil {
+		rec, err := f.record(in)
+		if err != nil {
+			return err
+		}
+		ctime := rec.ctime.time()
+		s.Ctime = &ctime
+	}
+	return nil
 }
 
 func (f *FS) regularLocked(in *inode) error {
