@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // reclaimer is the queue of orphans that nobody refers to. Its mu is a leaf.
@@ -85,6 +86,9 @@ func orphansIn(tx *cache.Tx) (ids []InodeID, err error) {
 	return ids, err
 }
 
+// reclaimPause lets removed files gather: one by one, each would wake the reclaimer in the middle of an rm, beside the loop that answers it.
+const reclaimPause = 20 * time.Millisecond
+
 // reclaim is the background reclaimer.
 func (f *FS) reclaim() {
 	for {
@@ -92,6 +96,11 @@ func (f *FS) reclaim() {
 		case <-f.stop:
 			return
 		case <-f.reclaimer.wake:
+		}
+		select {
+		case <-f.stop:
+			return
+		case <-time.After(reclaimPause):
 		}
 		f.reclaimQueued()
 	}
