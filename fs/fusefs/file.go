@@ -44,6 +44,7 @@ func (a *adapter) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 	}
 	kill := in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0
 	if kill && a.privileged(in.NodeId) {
+		a.dropSetgid(&in.InHeader)
 		defer a.kernel.dropAttr(in.NodeId) // a direct write leaves the kernel with the mode from before
 	}
 	n, err := a.fs.Write(fs.InodeID(in.NodeId), data, int64(in.Offset), kill)
@@ -79,7 +80,7 @@ func (a *adapter) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status
 	if a.refuse() {
 		return fuse.EROFS
 	}
-	if err := a.dropPrivileges(in.Uid, in.NodeId); err != nil {
+	if err := a.dropPrivileges(&in.InHeader, in.NodeId); err != nil {
 		return a.status("fallocate", in.NodeId, err)
 	}
 	return a.status("fallocate", in.NodeId, a.fs.Fallocate(fs.InodeID(in.NodeId), in.Mode, int64(in.Offset), int64(in.Length)))
@@ -110,7 +111,7 @@ func (a *adapter) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) (ui
 	if a.refuse() {
 		return 0, fuse.EROFS
 	}
-	if err := a.dropPrivileges(in.Uid, in.NodeIdOut); err != nil {
+	if err := a.dropPrivileges(&in.InHeader, in.NodeIdOut); err != nil {
 		return 0, a.status("copy_file_range", in.NodeIdOut, err)
 	}
 	length := min(in.Len, maxCopy)
@@ -120,13 +121,16 @@ func (a *adapter) CopyFileRange(_ <-chan struct{}, in *fuse.CopyFileRangeIn) (ui
 
 // dropPrivileges does what a write by others than root does to setuid and setgid, before the content changes. With HANDLE_KILLPRIV_V2 the kernel
 // leaves that to us, but has no flag for it in FALLOCATE and COPY_FILE_RANGE: here root is who has CAP_FSETID.
-func (a *adapter) dropPrivileges(uid uint32, node uint64) error {
-	if uid == 0 {
+func (a *adapter) dropPrivileges(caller *fuse.InHeader, node uint64) error {
+	if caller.Uid == 0 {
 		return nil
 	}
 	if !a.privileged(node) {
 		return nil
 	}
+	h := *caller
+	h.NodeId = node
+	a.dropSetgid(&h)
 	_, err := a.fs.SetAttr(fs.InodeID(node), fs.SetAttr{KillSUID: true})
 	a.kernel.dropAttr(node)
 	return err

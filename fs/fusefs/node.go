@@ -47,6 +47,9 @@ func (a *adapter) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrO
 	if a.refuse() {
 		return fuse.EROFS
 	}
+	if in.Valid&fuse.FATTR_KILL_SUIDGID != 0 && in.Valid&fuse.FATTR_SIZE != 0 && a.privileged(in.NodeId) {
+		a.dropSetgid(&in.InHeader)
+	}
 	attr, err := a.fs.SetAttr(fs.InodeID(in.NodeId), setAttrOf(in))
 	if err == nil && in.Valid&fuse.FATTR_SIZE != 0 {
 		a.lost.regain(in.NodeId, span{int64(in.Size), math.MaxInt64})
