@@ -19,6 +19,10 @@ var (
 	duration = flag.Duration("duration", 0, "begin new episodes for so long; 0: one short one")
 )
 
+// shortSeed is that of the short episode, which every run of the tests does: a red one is then the doing of a change. What nobody met yet is looked
+// for with seeds from the clock, by make soak.
+const shortSeed = 1795628700020923823
+
 // rounds of an episode: of the short one, and of any other. A short episode is the beginning of the long one with the same seed.
 const (
 	shortRounds = 6
@@ -29,7 +33,10 @@ const (
 func episodes(t *testing.T, name string, run func(e *episode)) {
 	testenv.NeedFUSE(t)
 	begun, seed, rounds := time.Now(), *seedFlag, longRounds
-	if seed == 0 {
+	switch {
+	case seed == 0 && *duration == 0:
+		seed = shortSeed
+	case seed == 0:
 		seed = uint64(begun.UnixNano())
 	}
 	if *seedFlag == 0 && *duration == 0 {
